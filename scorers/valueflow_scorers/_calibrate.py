@@ -1,0 +1,255 @@
+"""Measure a judge on panel texts and freeze what was found in a profile."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+
+from ._calibration import RankedTexts, fit_noise, fit_reading_error
+from ._errors import ValueFlowError
+from ._estimate import JudgedWindow
+from ._panels import load_panel, panel_values
+from ._portal import run_sync
+from ._profile import JudgeProfile
+from ._records import Judge, Judgement, Panel, Response, Window
+from ._windows import draw_window, seeded
+from .judges import ResolvedJudge, resolve_judge
+
+CALIBRATION_WINDOWS = 640
+"""Windows that a profile is fitted from unless told otherwise; tau fitted on a few is
+useless (0.05 to 1.7 for a true 1 on one response's windows)."""
+
+
+def fit_profile(
+    judge: Judge | str,
+    panels: Sequence[Panel],
+    *,
+    k: int = 6,
+    windows: int = CALIBRATION_WINDOWS,
+    seed: int = 0,
+) -> JudgeProfile:
+    """Measure a judge's noise, slot bias, persistent misreading and failure rate.
+
+    A judge that orders is shown windows of panel texts and fitted on their order. A judge
+    that reads is asked for the sentinels (or, on panels without, the anchors).
+
+    Args:
+        judge: A judge, or its name.
+        panels: What to measure it on; all texts are used, sentinels included.
+        k: Items per window.
+        windows: How many windows in all; spread evenly over the panels.
+        seed: Of the calibration windows.
+
+    Returns:
+        A calibrated profile.
+
+    Raises:
+        ValueFlowError: if no panel is given, a panel has fewer than k texts, or the judge
+            fails every window.
+    """
+    return run_sync(lambda: afit_profile(judge, panels, k=k, windows=windows, seed=seed))
+
+
+async def afit_profile(
+    judge: Judge | str,
+    panels: Sequence[Panel],
+    *,
+    k: int = 6,
+    windows: int = CALIBRATION_WINDOWS,
+    seed: int = 0,
+) -> JudgeProfile:
+    """Async twin of `fit_profile`."""
+    if not panels:
+        raise ValueFlowError("no panels given: a judge is calibrated on at least one")
+    resolved = resolve_judge(judge, panels)
+    if await _reads(resolved.judge, panels[0], k, seed):
+        return await _fit_reader(resolved, panels, k, seed)
+    return await _fit_ranker(resolved, panels, k, windows, seed)
+
+
+async def _reads(judge: Judge, panel: Panel, k: int, seed: int) -> bool:
+    window = draw_window(panel, _as_response(panel), 0, k=k, design="random", seed=seed)
+    (judgement,) = await judge.judge([window])
+    return judgement.reading is not None
+
+
+def _as_response(panel: Panel) -> Response:
+    text = panel.texts[-1]
+    return Response(text.text, text.query, text.key)
+
+
+async def _fit_ranker(
+    resolved: ResolvedJudge, panels: Sequence[Panel], k: int, windows: int, seed: int
+) -> JudgeProfile:
+    drawn: list[tuple[str, list[int]]] = []
+    asked: list[Window] = []
+    share = -(-windows // len(panels))
+    for panel in panels:
+        for members in _balanced(panel, k, share, seed):
+            drawn.append((panel.value, members))
+            items = tuple(panel.texts[member] for member in members)
+            asked.append(Window(panel.value, panel.definition, items, None))
+    judgements = await resolved.judge.judge(asked)
+    ranked: dict[str, tuple[list[list[int]], list[tuple[int, ...]]]] = {}
+    failures: Counter[str] = Counter()
+    for (value, members), raw in zip(drawn, judgements, strict=True):
+        judgement = raw.checked(k)
+        if judgement.order is None:
+            failures[judgement.failure or "no order"] += 1
+            continue
+        texts, slots = ranked.setdefault(value, ([], []))
+        texts.append([members[slot] for slot in judgement.order])
+        slots.append(judgement.order)
+    if not ranked:
+        raise ValueFlowError(
+            f"the judge {resolved.name!r} failed all {len(asked)} calibration windows: "
+            f"{dict(failures)}"
+        )
+    data = {
+        value: RankedTexts(np.array(texts), np.array(slots))
+        for value, (texts, slots) in ranked.items()
+    }
+    noise = fit_noise(panels, data, k)
+    return JudgeProfile(
+        resolved.name,
+        resolved.prompt_version,
+        noise.tau,
+        noise.slot_bias,
+        noise.omega,
+        True,
+        len(asked),
+        dict(failures),
+        noise.panels,
+    )
+
+
+def _balanced(panel: Panel, k: int, count: int, seed: int) -> list[list[int]]:
+    """`count` random windows in which every text of the panel is shown about equally often."""
+    n = len(panel.texts)
+    if n < k:
+        raise ValueFlowError(f"panel {panel.value!r} has {n} texts; k={k} needs at least {k}")
+    rng = seeded("calibration", seed, panel.value)
+    queue: list[int] = []
+    drawn = []
+    for _ in range(count):
+        while len(set(queue)) < k or len(queue) < k:
+            queue.extend(rng.sample(range(n), n))
+        window: list[int] = []
+        for member in list(queue):
+            if member not in window:
+                window.append(member)
+                queue.remove(member)
+            if len(window) == k:
+                break
+        rng.shuffle(window)
+        drawn.append(window)
+    return drawn
+
+
+async def _fit_reader(
+    resolved: ResolvedJudge, panels: Sequence[Panel], k: int, seed: int
+) -> JudgeProfile:
+    known = [(panel, text) for panel in panels for text in panel.sentinels or panel.anchors]
+    asked = [
+        draw_window(
+            panel, Response(text.text, text.query, text.key), 0, k=k, design="random", seed=seed
+        )
+        for panel, text in known
+    ]
+    judgements: Sequence[Judgement] = await resolved.judge.judge(asked)
+    errors, variances = [], []
+    failures: Counter[str] = Counter()
+    for (_, text), judgement in zip(known, judgements, strict=True):
+        if judgement.reading is None:
+            failures[judgement.failure or "no reading"] += 1
+            continue
+        value, sd = judgement.reading
+        errors.append(value - text.intensity)
+        variances.append(sd**2 + text.stderr**2)
+    if not errors:
+        raise ValueFlowError(
+            f"the judge {resolved.name!r} failed all {len(asked)} readings: {dict(failures)}"
+        )
+    omega = fit_reading_error(np.array(errors), np.array(variances))
+    return JudgeProfile(
+        resolved.name,
+        resolved.prompt_version,
+        omega=omega,
+        calibrated=True,
+        windows=len(asked),
+        failures=dict(failures),
+    )
+
+
+def own_profile(
+    panel: Panel, judge: str, judged: Mapping[str, Sequence[JudgedWindow]], k: int
+) -> JudgeProfile:
+    """A profile from a call's own windows: the order of the anchors among themselves."""
+    position = {text.key: i for i, text in enumerate(panel.texts)}
+    texts, slots = [], []
+    reads = False
+    for windows in judged.values():
+        for window in windows:
+            reads |= window.judgement.reading is not None
+            if window.judgement.order is not None and len(window.items) == k:
+                order = [slot for slot in window.judgement.order if slot != window.slot]
+                slots.append(order)
+                texts.append([position[window.items[slot]] for slot in order])
+    if reads or not texts or k < 3:
+        return JudgeProfile(judge, omega=0.0 if reads else JudgeProfile("").omega)
+    data = {panel.value: RankedTexts(np.array(texts), np.array(slots))}
+    noise = fit_noise([panel], data, k)
+    return JudgeProfile(
+        judge,
+        tau=noise.tau,
+        slot_bias=noise.slot_bias,
+        omega=noise.omega,
+        windows=len(texts),
+        panels=noise.panels,
+    )
+
+
+def resolve_profile(judge: ResolvedJudge, k: int, profile: str = "auto") -> JudgeProfile:
+    """The profile that harness tasks and `valueflow score` use for a judge.
+
+    Args:
+        judge: The judge.
+        k: Items per window.
+        profile: A path, or `auto`: the profile that ships for `embedded`, one fitted on the
+            spot for `simulated`, and the fixed prior, named uncalibrated, for any other
+            judge that has not been calibrated.
+
+    Raises:
+        ValueFlowError: if the file holds no profile, or one of another judge or prompt.
+    """
+    if profile != "auto":
+        chosen = JudgeProfile.load(profile)
+        chosen.check_judge(judge.name, judge.prompt_version)
+        return chosen
+    if judge.name == "embedded":
+        return _shipped_profile(judge.name)
+    if judge.name.startswith("simulated"):
+        return _simulated_profile(judge.name, k)
+    return JudgeProfile(judge.name, judge.prompt_version)
+
+
+@cache
+def _shipped_profile(name: str) -> JudgeProfile:
+    path = files("valueflow_scorers") / "data" / "profiles" / f"{name}.json"
+    return JudgeProfile.from_dict(json.loads(path.read_text("utf-8")))
+
+
+@cache
+def _simulated_profile(name: str, k: int) -> JudgeProfile:
+    # On all panels that ship, whatever is measured: an estimate must not depend on the rest
+    # of its run. The truth file of a simulated judge plays no part in its errors.
+    options = ":".join(part for part in name.split(":")[1:] if not part.startswith("truth="))
+    panels = [load_panel(value) for value in panel_values()]
+    fitted = fit_profile(f"simulated:{options}", panels, k=k)
+    return replace(fitted, judge=name)

@@ -1,0 +1,180 @@
+"""The mean intensity of a cell: many responses, one population.
+
+Averages of posterior means shrink toward the middle of the scale. A cell's mean is instead
+estimated from the marginal likelihood of its responses under a normal population,
+``L(mu, sigma) = prod_i integral L_i(theta) N(theta; mu, sigma) d theta``, with theta on the
+unclipped axis, mu on [-10, 10] and sigma integrated out under a half-Cauchy(2) prior. What
+a judge persistently misreads in a response is part of sigma. Errors of the panel's labels
+are shared by all responses and are added to first order.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+
+import numpy as np
+
+from ._errors import ValueFlowError
+from ._estimate import IntensityEstimate
+from ._plackett_luce import GRID, INSIDE, SCALE
+from ._posterior import moments, normalised, shortest_interval
+from ._records import FloatArray
+
+_SIGMAS = np.geomspace(0.25, 8.0, 11)
+_SIGMA_SCALE = 2.0
+
+
+@cache
+def _populations() -> tuple[FloatArray, FloatArray]:
+    """Normal populations on GRID, [len(GRID), sigmas * means], and sigma's log prior."""
+    z = (GRID[:, None, None] - SCALE[None, None, :]) / _SIGMAS[None, :, None]
+    density = np.exp(-0.5 * z**2)
+    density /= density.sum(axis=0, keepdims=True)
+    log_prior = np.log(_SIGMAS) - np.log1p((_SIGMAS / _SIGMA_SCALE) ** 2)
+    return density.reshape(len(GRID), -1), np.repeat(log_prior, len(SCALE))
+
+
+@dataclass(frozen=True)
+class CellMean:
+    """Population mean of a cell's intensities."""
+
+    mean: float
+    """Points on [-10, 10]."""
+    stderr: float
+    """Standard error, label error of the panel included, points."""
+    n: int
+    """Scored responses that entered."""
+    _weights: FloatArray = field(repr=False, compare=False, default_factory=lambda: np.empty(0))
+
+    def interval(self, mass: float = 0.9) -> tuple[float, float]:
+        """The shortest interval that holds `mass` of what is believed of the mean."""
+        return shortest_interval(self._weights, mass)
+
+
+class Cell:
+    """The scored responses of one cell, ready to be averaged and resampled."""
+
+    def __init__(self, estimates: Sequence[IntensityEstimate]) -> None:
+        """Collect a cell.
+
+        Args:
+            estimates: Of one value, panel and profile; unscored ones are left out.
+
+        Raises:
+            ValueFlowError: if none is scored, or they were measured with different panels
+                or profiles.
+        """
+        scored = [one for one in estimates if one.scored and one.log_likelihood is not None]
+        if not scored:
+            raise ValueFlowError(
+                f"none of {len(estimates)} responses is scored (with its likelihood in memory): "
+                "there is no mean; look at the reasons, or `reestimate` saved estimates first"
+            )
+        if len({(one.value, one.panel, one.profile) for one in scored}) > 1:
+            raise ValueFlowError(
+                "a cell mixes values, panels or judge profiles: average only estimates that "
+                "were measured in the same way"
+            )
+        self.n = len(scored)
+        self._texts = [one.text for one in scored]
+        self._misread = np.array([one.misreading**2 for one in scored])
+        self._reading = np.array([one.reading for one in scored])
+        self._likelihoods = np.stack([_relative(one) for one in scored])
+        self._sensitivities = np.stack([one.sensitivities for one in scored])  # type: ignore[misc]
+        covariance = scored[0].label_covariance
+        self.label_covariance: FloatArray = (
+            np.zeros((self._sensitivities.shape[1],) * 2) if covariance is None else covariance
+        )
+
+    @cached_property
+    def _log_marginals(self) -> FloatArray:
+        densities, _ = _populations()
+        return np.log(np.clip(self._likelihoods @ densities, 1e-300, None))
+
+    def posterior(self, counts: FloatArray | None = None) -> FloatArray:
+        """What is believed of the mean, label error left out.
+
+        Args:
+            counts: How often each response enters, [replicates, n]; None: each once.
+
+        Returns:
+            Weights on SCALE, [replicates, len(SCALE)].
+        """
+        counts = np.ones((1, self.n)) if counts is None else counts
+        surface = (counts * self._evidence) @ self._log_marginals + _populations()[1]
+        joint = normalised(surface).reshape(len(counts), len(_SIGMAS), len(SCALE))
+        return np.asarray(joint.sum(axis=1))
+
+    def means(self, counts: FloatArray) -> FloatArray:
+        """The mean of each bootstrap replicate, points, [replicates]."""
+        return np.asarray(self.posterior(counts) @ SCALE)
+
+    @cached_property
+    def _own_variances(self) -> FloatArray:
+        """Error variance of each response by itself, points², [n]."""
+        inside = np.log(np.clip(self._likelihoods[:, INSIDE], 1e-300, None))
+        return np.asarray(moments(normalised(inside))[1] ** 2 + 1e-6)
+
+    @cached_property
+    def _evidence(self) -> FloatArray:
+        """How much of an independent response each one is, [n].
+
+        What a judge misreads in a text it misreads in every copy. The mean of c copies with
+        independent error variance V and persistent variance P has the variance V/c + P; they
+        count as (V + P) / (V/c + P) responses, not as c.
+        """
+        copies = Counter(self._texts)
+        number = np.array([copies[text] for text in self._texts], dtype=float)
+        independent = np.where(self._reading, 0.0, self._own_variances)
+        total = independent + self._misread + 1e-9
+        return np.asarray(total / (independent / number + self._misread + 1e-9) / number)
+
+    @cached_property
+    def posterior_variance(self) -> float:
+        """Variance of what is believed of the mean, label error left out, points²."""
+        return float(moments(self.posterior())[1][0] ** 2)
+
+    @cached_property
+    def measurement_variance(self) -> float:
+        """Variance that the mean would have if all responses were equally strong, points²."""
+        return float(1.0 / np.sum(self._evidence / self._own_variances))
+
+    @cached_property
+    def label_gradient(self) -> FloatArray:
+        """Change of the mean per point of each panel text's label, [texts]."""
+        spread = float(np.var(GRID[self._likelihoods.argmax(axis=1)]))
+        precision = 1.0 / (spread + self._own_variances)
+        return np.asarray(precision @ self._sensitivities / precision.sum())
+
+    def mean(self) -> CellMean:
+        """The cell's mean with its standard error."""
+        weights = self.posterior()[0]
+        mean, sd = moments(weights[None])
+        shared = float(self.label_gradient @ self.label_covariance @ self.label_gradient)
+        kernel = np.exp(-0.5 * (SCALE[:, None] - SCALE[None, :]) ** 2 / max(shared, 1e-4))
+        widened = weights @ (kernel / kernel.sum(axis=1, keepdims=True))
+        return CellMean(float(mean[0]), float(np.sqrt(sd[0] ** 2 + shared)), self.n, widened)
+
+
+def _relative(one: IntensityEstimate) -> FloatArray:
+    row = one.log_likelihood
+    assert row is not None
+    return np.asarray(np.exp(row - row.max()))
+
+
+def cell_mean(estimates: Sequence[IntensityEstimate]) -> CellMean:
+    """Population mean of a cell (see the module's text for the model).
+
+    Args:
+        estimates: Of one value, panel and profile; unscored ones are left out.
+
+    Returns:
+        The mean with its standard error; `.interval(mass)` gives the shortest interval.
+
+    Raises:
+        ValueFlowError: if no estimate is scored, or they were not measured alike.
+    """
+    return Cell(estimates).mean()

@@ -1,0 +1,202 @@
+"""Answers of a model under test -> estimates, the same way for every harness."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import anyio.to_thread
+
+from ._calibrate import resolve_profile
+from ._errors import ValueFlowError
+from ._estimate import IntensityEstimate, reestimate
+from ._evaluator import AnchorEvaluator
+from ._panels import load_panel
+from ._portal import run_sync
+from ._profile import JudgeProfile
+from ._records import Panel, Response, fingerprint
+from ._refusal import is_refusal
+from .judges import ResolvedJudge, resolve_judge
+
+
+def answer_id(query_id: str, target: str | None, level: float) -> str:
+    """The id from which an answer's windows are drawn: `q017:svt/power:+2`, `q017:0`."""
+    return f"{query_id}:{target}:{level:+g}" if target and level else f"{query_id}:0"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer of the model under test, and what it is to be measured on."""
+
+    query_id: str
+    """Which query it answers."""
+    query: str
+    """The query as it was put, without steering."""
+    text: str
+    """What the model wrote."""
+    values: tuple[str, ...]
+    """Values to measure it on."""
+    target: str | None = None
+    """The value that steering aimed at; None at level 0."""
+    level: float = 0.0
+    """The level that was asked for."""
+    filtered: bool = False
+    """Whether the provider's content filter stopped the generation."""
+
+    @property
+    def id(self) -> str:
+        """See `answer_id`."""
+        return answer_id(self.query_id, self.target, self.level)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was found in one answer."""
+
+    query_id: str
+    """Which query it answers."""
+    target: str | None
+    """The value that steering aimed at."""
+    level: float
+    """The level that was asked for."""
+    refused: bool
+    """Whether the answer is a refusal: counted, not scored."""
+    estimates: Mapping[str, IntensityEstimate] = field(default_factory=dict)
+    """Per value; empty for a refusal."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-serialisable content; `Instrument.restore` reads it."""
+        return {
+            "query_id": self.query_id,
+            "target": self.target,
+            "level": self.level,
+            "refused": self.refused,
+            "estimates": {value: one.to_dict() for value, one in self.estimates.items()},
+        }
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """A judge, a profile and a window design, for any number of values."""
+
+    judge: str = "embedded"
+    """Judge name; see `valueflow_scorers.judges`."""
+    k: int = 6
+    """Items per window."""
+    m: int = 3
+    """Windows per response."""
+    design: str = "bucket"
+    """How anchors are drawn."""
+    seed: int = 0
+    """Enters the draw of every window."""
+    profile: str = "auto"
+    """Path of a judge profile, or `auto`."""
+    panels: Mapping[str, Panel] = field(default_factory=dict, repr=False)
+    """Panels that do not ship, by value."""
+    _evaluators: dict[str, AnchorEvaluator] = field(
+        default_factory=dict, repr=False, compare=False, init=False
+    )
+
+    @cached_property
+    def resolved(self) -> ResolvedJudge:
+        """The judge itself; made once and shared by all values."""
+        return resolve_judge(self.judge, tuple(self.panels.values()))
+
+    @cached_property
+    def judge_profile(self) -> JudgeProfile:
+        """The profile in force."""
+        return resolve_profile(self.resolved, self.k, self.profile)
+
+    def panel(self, value: str) -> Panel:
+        """The ruler of a value."""
+        return self.panels.get(value) or load_panel(value)
+
+    def evaluator(self, value: str) -> AnchorEvaluator:
+        """The evaluator of a value."""
+        if value not in self._evaluators:
+            self._evaluators[value] = AnchorEvaluator(
+                self.panel(value),
+                self.resolved.judge,
+                k=self.k,
+                m=self.m,
+                design=self.design,
+                seed=self.seed,
+                profile=self.judge_profile,
+            )
+        return self._evaluators[value]
+
+    def fingerprint(self, values: Sequence[str]) -> str:
+        """Identity of everything that turns answers into numbers for these values."""
+        panels = {value: self.panel(value).fingerprint for value in sorted(values)}
+        profile = self.judge_profile.fingerprint
+        return fingerprint([panels, profile, self.k, self.m, self.design, self.seed])
+
+    def measure(self, answers: Sequence[Answer]) -> list[Measured]:
+        """Measure answers; see `ameasure`."""
+        return run_sync(lambda: self.ameasure(answers))
+
+    async def ameasure(self, answers: Sequence[Answer]) -> list[Measured]:
+        """Measure every answer on its values, all values side by side.
+
+        Returns:
+            One record per answer, in the same order. Answers with the same id are judged
+            once.
+
+        Raises:
+            ValueFlowError: if two different answers share an id.
+        """
+        refused = [answer.filtered or is_refusal(answer.text) for answer in answers]
+        by_value: dict[str, dict[str, Response]] = {}
+        for answer, no in zip(answers, refused, strict=True):
+            if no:
+                continue
+            response = Response(answer.text, answer.query, answer.id)
+            for value in answer.values:
+                known = by_value.setdefault(value, {}).setdefault(answer.id, response)
+                if known != response:
+                    raise ValueFlowError(f"two different answers have the id {answer.id!r}")
+        values = list(by_value)
+        # In a thread: a profile that is fitted on the spot blocks, and the loop must not.
+        await anyio.to_thread.run_sync(lambda: self.judge_profile)
+        found = await asyncio.gather(
+            *(self.evaluator(v).ascore(list(by_value[v].values())) for v in values)
+        )
+        estimates = {
+            (value, one.response_id): one
+            for value, ones in zip(values, found, strict=True)
+            for one in ones
+        }
+        return [
+            Measured(
+                answer.query_id,
+                answer.target,
+                answer.level,
+                no,
+                {} if no else {value: estimates[value, answer.id] for value in answer.values},
+            )
+            for answer, no in zip(answers, refused, strict=True)
+        ]
+
+    def restore(self, saved: Sequence[Mapping[str, Any]]) -> list[Measured]:
+        """Measurements from what `Measured.to_dict` wrote, likelihoods recomputed."""
+        by_value: dict[str, list[Mapping[str, Any]]] = {}
+        for entry in saved:
+            for value, one in entry["estimates"].items():
+                by_value.setdefault(value, []).append(one)
+        fresh = {
+            value: iter(reestimate(self.panel(value), self.judge_profile, ones))
+            for value, ones in by_value.items()
+        }
+        return [
+            Measured(
+                entry["query_id"],
+                entry["target"],
+                float(entry["level"]),
+                bool(entry["refused"]),
+                {value: next(fresh[value]) for value in entry["estimates"]},
+            )
+            for entry in saved
+        ]

@@ -1,0 +1,170 @@
+"""Plackett-Luce with fixed anchors: the likelihood of one response's unknown intensity.
+
+A window is a ranking of k items. Item i in slot p is perceived at ``u_i + b_p`` and
+``P(order) = prod_j exp((u_j + b_j) / tau) / sum_{l >= j} exp((u_l + b_l) / tau)``
+(Luce 1959; Plackett 1975). Every utility but the response's is known, so the likelihood is
+a function of one number and is tabulated on a grid.
+
+With ``z = exp((theta + b) / tau)`` and ``S_j`` the sum over the *anchors* that are still
+unplaced at stage j, the terms that depend on theta are
+``log L = [response not last] * log z - sum_j log(S_j + z)``,
+j running over the stages up to the one at which the response is placed. The product of
+``1 + z / S_j`` over the stages of one window is formed before the logarithm is taken: one
+logarithm per window and grid point instead of one per stage.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._records import SCALE_END, FloatArray
+
+GRID = np.linspace(-2 * SCALE_END, 2 * SCALE_END, 321)
+"""Where log-likelihoods are tabulated, points. It reaches beyond the scale because a
+response is perceived with an error, and so can look stronger than any text is."""
+STEP = float(GRID[1] - GRID[0])
+INSIDE = slice(80, 241)
+"""The part of GRID that lies on the scale, [-10, 10]."""
+SCALE = GRID[INSIDE]
+
+_CHUNK = 256  # responses worked on at a time: the working set then stays in cache
+
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Rankings:
+    """Judged windows as arrays, sorted by response; W windows of k items."""
+
+    items: IntArray
+    """[W, k]: panel text at each slot, -1 for the response."""
+    orders: IntArray
+    """[W, k]: slots from most to least supportive."""
+    responses: IntArray
+    """[W]: which response the window belongs to, ascending."""
+
+
+@dataclass(frozen=True)
+class _Stages:
+    """Each window in the order the judge gave, with the anchors' sums per stage."""
+
+    rank: IntArray
+    """[W]: place of the response, 0 = most supportive."""
+    log_sums: FloatArray
+    """[W, k-1]: log S_j, already less the response's slot bias over tau."""
+    utilities: FloatArray
+    """[W, k]: scaled utilities in judged order, already less the response's slot bias;
+    -inf at the response."""
+    ranked: IntArray
+    """[W, k]: panel texts in judged order, -1 for the response."""
+
+
+def _stages(rankings: Rankings, locations: FloatArray, tau: float, bias: FloatArray) -> _Stages:
+    ranked = np.take_along_axis(rankings.items, rankings.orders, axis=1)
+    is_response = ranked < 0
+    offsets = bias[rankings.orders]
+    own = offsets[is_response][:, None]
+    scaled = (locations[ranked] + offsets - own) / tau
+    scaled[is_response] = -np.inf
+    top = scaled.max(axis=1, keepdims=True)
+    tails = np.cumsum(np.exp(scaled - top)[:, ::-1], axis=1)[:, ::-1]
+    with np.errstate(divide="ignore"):
+        log_sums = np.log(tails) + top
+    # Beyond its own place the response is gone and the sums no longer matter.
+    return _Stages(is_response.argmax(axis=1), log_sums[:, :-1], scaled, ranked)
+
+
+def log_likelihood(
+    rankings: Rankings, n_responses: int, locations: FloatArray, tau: float, bias: FloatArray
+) -> FloatArray:
+    """Log-likelihood of every response's intensity on GRID.
+
+    Args:
+        rankings: Judged windows, sorted by response.
+        n_responses: How many responses there are; those without a window get a flat row.
+        locations: Where the judge sees each panel text, points, [texts].
+        tau: Gumbel scale of the judge's noise per window, points.
+        bias: Slot bias, points, [k].
+
+    Returns:
+        [n_responses, len(GRID)], each row up to a constant.
+    """
+    table = np.zeros((n_responses, len(GRID)))
+    stages = _stages(rankings, locations, tau, bias)
+    size = rankings.items.shape[1]
+    limit = 700.0 / size  # keeps the product of up to k - 1 factors inside a double
+    scaled_grid = GRID / tau
+    for rank in range(size):
+        of_rank = np.flatnonzero(stages.rank == rank)
+        depth = min(rank, size - 2) + 1
+        for start in range(0, len(of_rank), _CHUNK):
+            chosen = of_rank[start : start + _CHUNK]
+            product = np.ones((len(chosen), len(GRID)))
+            for stage in range(depth):
+                exponent = scaled_grid - stages.log_sums[chosen, stage, None]
+                np.clip(exponent, -limit, limit, out=exponent)
+                np.exp(exponent, out=exponent)
+                exponent += 1.0
+                product *= exponent
+            terms = -np.log(product, out=product)
+            if rank < size - 1:
+                terms += scaled_grid
+            np.add.at(table, rankings.responses[chosen], terms)
+    return table
+
+
+def label_sensitivity(
+    rankings: Rankings,
+    posterior: FloatArray,
+    locations: FloatArray,
+    tau: float,
+    bias: FloatArray,
+) -> FloatArray:
+    """How far each response's posterior mean moves per point that an anchor is moved.
+
+    For a posterior ``p(theta)`` proportional to ``L(theta; a)``,
+    ``d E[theta] / d a_i = Cov(theta, d log L / d a_i)``, and ``d log L / d a_i`` is
+    ``-sum_j exp(u_i / tau) / (S_j + z) / tau`` up to terms without theta.
+
+    Args:
+        rankings: Judged windows, sorted by response.
+        posterior: Normalised weights on SCALE, [n_responses, len(SCALE)].
+        locations: As in `log_likelihood`.
+        tau: As in `log_likelihood`.
+        bias: As in `log_likelihood`.
+
+    Returns:
+        [n_responses, texts], dimensionless.
+    """
+    n_responses, n_texts = len(posterior), len(locations)
+    result = np.zeros((n_responses, n_texts))
+    stages = _stages(rankings, locations, tau, bias)
+    size = rankings.items.shape[1]
+    scaled_grid = SCALE / tau
+    mean = posterior @ SCALE
+    lever = posterior * (SCALE - mean[:, None])
+    for rank in range(size):
+        of_rank = np.flatnonzero(stages.rank == rank)
+        depth = min(rank, size - 2) + 1
+        for start in range(0, len(of_rank), _CHUNK):
+            chosen = of_rank[start : start + _CHUNK]
+            levers = lever[rankings.responses[chosen]]
+            pull = np.zeros((len(chosen), size))
+            for stage in range(depth):
+                log_sum = stages.log_sums[chosen, stage]
+                ratio = scaled_grid - log_sum[:, None]
+                np.clip(ratio, -700, 700, out=ratio)
+                np.exp(ratio, out=ratio)
+                ratio += 1.0
+                np.reciprocal(ratio, out=ratio)
+                covariance = np.einsum("wg,wg->w", ratio, levers)
+                shares = np.exp(stages.utilities[chosen, stage:] - log_sum[:, None])
+                pull[:, stage:] -= shares * covariance[:, None] / tau
+            ranked = stages.ranked[chosen]
+            shown = ranked >= 0
+            rows = np.broadcast_to(rankings.responses[chosen][:, None], ranked.shape)
+            np.add.at(result, (rows[shown], ranked[shown]), pull[shown])
+    return result

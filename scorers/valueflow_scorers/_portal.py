@@ -1,0 +1,31 @@
+"""Run coroutines from synchronous code, also inside a running event loop.
+
+One background event loop serves the whole process: clients that models keep open stay
+bound to the loop in which they were first used, and a second `asyncio.run` would break them.
+"""
+
+from __future__ import annotations
+
+import atexit
+import threading
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from typing import TypeVar
+
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+T = TypeVar("T")
+
+_lock = threading.Lock()
+_portal: BlockingPortal | None = None
+_stack = ExitStack()
+
+
+def run_sync(function: Callable[[], Awaitable[T]]) -> T:
+    """Call an async function on the process's background loop and wait for its result."""
+    global _portal
+    with _lock:
+        if _portal is None:
+            _portal = _stack.enter_context(start_blocking_portal())
+            atexit.register(_stack.close)
+    return _portal.call(function)

@@ -1,0 +1,109 @@
+"""Which anchors a response meets, and in which order they are presented.
+
+Everything is drawn from a hash of (seed, response id, value, window number, attempt), so
+that a window does not depend on what else is measured in the same run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable, Mapping, Sequence
+
+from ._errors import ValueFlowError, unknown
+from ._records import SCALE_END, Anchor, Panel, Response, Window
+
+Draw = Callable[[random.Random, Sequence[Anchor], int], list[Anchor]]
+"""(generator, candidates, how many) -> that many anchors."""
+
+
+def _bucket(rng: random.Random, candidates: Sequence[Anchor], count: int) -> list[Anchor]:
+    """One anchor from each of `count` equal parts of the scale.
+
+    An empty part gives way to the unused anchor nearest to its middle.
+    """
+    width = 2 * SCALE_END / count
+    chosen: list[Anchor] = []
+    empty: list[float] = []
+    for bucket in range(count):
+        low = -SCALE_END + bucket * width
+        last = bucket == count - 1
+        inside = [
+            anchor
+            for anchor in candidates
+            if low <= anchor.intensity and (anchor.intensity < low + width or last)
+        ]
+        if inside:
+            chosen.append(rng.choice(inside))
+        else:
+            empty.append(low + width / 2)
+    for middle in empty:
+        unused = [anchor for anchor in candidates if anchor not in chosen]
+        chosen.append(min(unused, key=lambda anchor: abs(anchor.intensity - middle)))
+    return chosen
+
+
+def _random(rng: random.Random, candidates: Sequence[Anchor], count: int) -> list[Anchor]:
+    """Any anchors, each as likely as the next."""
+    return rng.sample(list(candidates), count)
+
+
+def _fixed(rng: random.Random, candidates: Sequence[Anchor], count: int) -> list[Anchor]:
+    """The same evenly spread anchors in every window."""
+    ordered = sorted(candidates, key=lambda anchor: anchor.intensity)
+    if count == 1:
+        return [ordered[len(ordered) // 2]]
+    return [ordered[round(i * (len(ordered) - 1) / (count - 1))] for i in range(count)]
+
+
+DESIGNS: Mapping[str, Draw] = {"bucket": _bucket, "random": _random, "fixed": _fixed}
+
+
+def check_design(panel: Panel, k: int, m: int, design: str) -> None:
+    """Refuse a window design that cannot be drawn.
+
+    Raises:
+        ValueFlowError: for an unknown design, k outside [2, 10], m < 1, or too few anchors.
+    """
+    if design not in DESIGNS:
+        raise unknown("design", design, DESIGNS)
+    if not 2 <= k <= 10:
+        raise ValueFlowError(f"k={k}: a window holds 2 to 10 items; k=6 is the default")
+    if m < 1:
+        raise ValueFlowError(f"m={m}: a response needs at least one window; m=3 is the default")
+    if len(panel.anchors) < k - 1:
+        raise ValueFlowError(
+            f"panel {panel.value!r} has {len(panel.anchors)} anchors and k={k} needs at least "
+            f"{k - 1}: choose k <= {len(panel.anchors) + 1} or a larger panel"
+        )
+
+
+def seeded(*parts: object) -> random.Random:
+    """A generator that depends on the parts and on nothing else."""
+    text = "\x1f".join(map(str, parts))
+    return random.Random(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big"))
+
+
+def draw_window(
+    panel: Panel,
+    response: Response,
+    number: int,
+    *,
+    k: int,
+    design: str,
+    seed: int,
+    attempt: int = 0,
+) -> Window:
+    """One response among k-1 anchors, shuffled.
+
+    An anchor with the response's own words is left out where the panel allows it: a text is
+    no evidence about itself.
+    """
+    rng = seeded(seed, response.key, panel.value, number, attempt)
+    others = [anchor for anchor in panel.anchors if anchor.text != response.text]
+    candidates = others if len(others) >= k - 1 else list(panel.anchors)
+    items: list[Anchor | Response] = [*DESIGNS[design](rng, candidates, k - 1)]
+    items.append(response)
+    rng.shuffle(items)
+    slot = next(i for i, item in enumerate(items) if item is response)
+    return Window(panel.value, panel.definition, tuple(items), slot)

@@ -1,0 +1,128 @@
+"""A judge without a language model: a small encoder and ridge regression on the anchors.
+
+The answer's embedding, centred on its value's anchors, is regressed on intensity over the
+anchors of all panels: one direction shared by all values and one of the value's own
+(kernel ``x.x' (1 + [same value])``). What an anchor teaches about itself is left out by the
+closed form of leave-one-out predictions. The predictions' own regression on the labels turns a
+prediction into a reading: unshrunk, with the spread that left-out anchors showed as its sd.
+It is weak, free, fast, deterministic and offline, and says how weak it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._panels import load_panel, panel_values
+from .._records import Anchor, FloatArray, Judgement, Panel, Response, Window, words_key
+from .encoder import Encoder, MiniLM, shipped_embeddings
+
+METHOD_VERSION = "ridge-1"
+_RIDGE = 1.0
+_WIDEST = 60.0  # sd of a reading that says nothing, points
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """The regression, in primal form."""
+
+    means: Mapping[str, FloatArray]
+    """Mean embedding of each value's anchors."""
+    directions: Mapping[str, FloatArray]
+    """Regression weights of each value, shared part included."""
+    left_out: Mapping[tuple[str, str], float]
+    """Leave-one-out prediction per (value, anchor text)."""
+    offset: float
+    slope: float
+    sd: float
+    """Of predictions given the label: ``prediction = offset + slope * label + noise``."""
+
+
+class EmbeddedJudge:
+    """Reads a response's intensity from its embedding; takes no part in windows."""
+
+    name = "embedded"
+    prompt_version = METHOD_VERSION
+
+    def __init__(self, panels: Sequence[Panel] = (), encoder: Encoder | None = None) -> None:
+        """Prepare the judge; nothing is loaded until it is asked.
+
+        Args:
+            panels: Panels that do not ship, to be learned from as well.
+            encoder: Another encoder than the default; then nothing that ships is used.
+        """
+        own = {panel.value for panel in panels}
+        shipped = [load_panel(value) for value in panel_values() if value not in own]
+        self._panels = [*shipped, *panels]
+        self._encoder: Encoder = encoder or MiniLM()
+        self._known: dict[str, FloatArray] = {}
+        if encoder is None:
+            self._known.update(shipped_embeddings())
+        self._fitted: _Fitted | None = None
+
+    async def judge(self, windows: Sequence[Window]) -> Sequence[Judgement]:
+        """A reading of each window's response; its anchors are not looked at."""
+        if self._fitted is None:
+            self._fitted = self._fit()
+        texts = [
+            window.items[window.response_index].text
+            for window in windows
+            if window.response_index is not None
+        ]
+        self._embed(texts)
+        return [self._read(self._fitted, window) for window in windows]
+
+    def _read(self, fitted: _Fitted, window: Window) -> Judgement:
+        if window.response_index is None:
+            return Judgement(failure="reads responses only")
+        if window.value not in fitted.means:
+            return Judgement(failure="value without a panel")
+        item: Anchor | Response = window.items[window.response_index]
+        prediction = fitted.left_out.get((window.value, item.text))
+        if prediction is None:
+            centred = self._known[words_key(item.text)] - fitted.means[window.value]
+            prediction = float(centred @ fitted.directions[window.value])
+        if fitted.slope * _WIDEST <= fitted.sd:
+            return Judgement(reading=(0.0, _WIDEST))
+        return Judgement(
+            reading=((prediction - fitted.offset) / fitted.slope, fitted.sd / fitted.slope)
+        )
+
+    def _embed(self, texts: Sequence[str]) -> None:
+        missing = [text for text in dict.fromkeys(texts) if words_key(text) not in self._known]
+        if missing:
+            vectors = self._encoder.encode(missing)
+            keys = [words_key(text) for text in missing]
+            self._known.update(zip(keys, vectors, strict=True))
+
+    def _fit(self) -> _Fitted:
+        taught = [(panel.value, anchor) for panel in self._panels for anchor in panel.anchors]
+        self._embed([anchor.text for _, anchor in taught])
+        values = np.array([value for value, _ in taught])
+        labels = np.array([anchor.intensity for _, anchor in taught])
+        rows = np.stack([self._known[words_key(anchor.text)] for _, anchor in taught])
+        means = {value: rows[values == value].mean(axis=0) for value in dict.fromkeys(values)}
+        centred = rows - np.stack([means[value] for value in values])
+        kernel = (centred @ centred.T) * (1.0 + (values[:, None] == values[None, :]))
+        inverse = np.linalg.inv(kernel + _RIDGE * np.eye(len(labels)))
+        weights = inverse @ labels
+        left_out = labels - weights / np.diag(inverse)
+        shared = weights @ centred
+        directions = {
+            value: shared + weights[values == value] @ centred[values == value] for value in means
+        }
+        slope, offset = np.polyfit(labels, left_out, 1)
+        noise = left_out - (offset + slope * labels)
+        return _Fitted(
+            means,
+            directions,
+            {
+                (value, anchor.text): float(one)
+                for (value, anchor), one in zip(taught, left_out, strict=True)
+            },
+            float(offset),
+            float(slope),
+            float(np.sqrt(np.mean(noise**2))),
+        )

@@ -1,0 +1,103 @@
+"""Write the lm-eval YAML: one thin file per steer task, the groups, the profile.
+
+Run after a change to the evaluated values: `python tools/build_task_configs.py`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from valueflow_scorers.metrics import value_slug
+
+from valueflow_tasks.settings import measurable_values
+from valueflow_tasks.theories import THEORIES
+
+FOLDER = Path(__file__).parents[1] / "task_configs"
+
+COMMON = """\
+# What all ValueFlow tasks share. Bump `version` with every change of results.
+test_split: test
+output_type: generate_until
+num_fewshot: 0
+repeats: 1
+generation_kwargs:
+  until: []
+  do_sample: false
+  temperature: 0.0
+  max_gen_toks: 160
+metric_list: []
+filter_list:
+  - name: valueflow
+    filter:
+      - function: anchor_intensity
+metadata:
+  version: 1.0
+"""
+
+PROFILE = """\
+include: _valueflow_common
+task: valueflow_profile
+class: !function valueflow_tasks.lm_eval_tasks.ProfileTask
+"""
+
+STEER = """\
+include: _valueflow_common
+task: {task}
+class: !function valueflow_tasks.lm_eval_tasks.SteerTask
+dataset_kwargs:
+  value: {value}
+"""
+
+GROUP = """\
+group: {group}
+task:
+{tasks}
+aggregate_metric_list:
+  - metric: steerability
+    aggregation: mean
+    weight_by_size: false
+    filter_list: [valueflow]
+  - metric: tracking
+    aggregation: mean
+    weight_by_size: false
+    filter_list: [valueflow]
+metadata:
+  version: 1.0
+"""
+
+
+def main() -> None:
+    """Write all files."""
+    FOLDER.mkdir(exist_ok=True)
+    for old in FOLDER.glob("*"):
+        if old.is_file():
+            old.unlink()
+    write("_valueflow_common", COMMON)
+    write("valueflow_profile.yaml", PROFILE)
+    groups = []
+    for theory in THEORIES:
+        tasks = []
+        for value in measurable_values():
+            if value.startswith(f"{theory}/"):
+                task = f"valueflow_steer_{value_slug(value)}"
+                write(f"{task}.yaml", STEER.format(task=task, value=value))
+                tasks.append(task)
+        if tasks:
+            groups.append(f"valueflow_steer_{theory}")
+            write(f"{groups[-1]}.yaml", GROUP.format(group=groups[-1], tasks=listed(tasks)))
+    everything = listed(["valueflow_profile", *groups])
+    write("valueflow.yaml", GROUP.format(group="valueflow", tasks=everything))
+
+
+def listed(names: list[str]) -> str:
+    """A YAML list."""
+    return "\n".join(f"  - {name}" for name in names)
+
+
+def write(name: str, content: str) -> None:
+    """One file."""
+    (FOLDER / name).write_text(content, "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""`valueflow link`, `valueflow path`, `valueflow lm-eval`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from . import cli
+
+
+@cli.command()
+@click.option("--undo", is_flag=True, help="Remove the copied task files.")
+@click.option("--check", is_flag=True, help="Say whether they are there and current.")
+def link(undo: bool, check: bool) -> None:
+    """Let plain `lm_eval --tasks valueflow` find the tasks.
+
+    Copies the task YAML once into the tasks folder of the lm_eval that imports.
+    """
+    from ..lm_eval_tasks import _link
+
+    if check:
+        linked = _link.is_linked()
+        click.echo(f"{'linked' if linked else 'not linked'}: {_link.linked_folder()}")
+        sys.exit(0 if linked else 1)
+    if undo:
+        click.echo(f"removed {_link.unlink()}")
+    else:
+        click.echo(f"linked {_link.link()}")
+
+
+@cli.command()
+def path() -> None:
+    """Print the folder of the task YAML, for lm_eval's --include_path."""
+    from ..lm_eval_tasks import _link
+
+    click.echo(_link.config_folder())
+
+
+@cli.command(
+    "lm-eval",
+    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def lm_eval(arguments: tuple[str, ...]) -> None:
+    """Run lm-eval's own command line with ValueFlow's tasks, models and filter.
+
+    Takes the arguments of `lm_eval`, for example
+    `valueflow lm-eval --model hf --model_args pretrained=gpt2 --tasks valueflow_profile`.
+    """
+    # The logging set-up of the harness reads this before anything else is imported.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    import lm_eval.models  # noqa: F401  first: otherwise the built-in models vanish
+    from lm_eval._cli.harness import HarnessCLI
+    from lm_eval.utils import setup_logging
+
+    from .. import lm_eval_tasks  # noqa: F401  registers ours
+    from ..lm_eval_tasks import _link
+
+    given = list(arguments)
+    subcommand = given[0] if given and not given[0].startswith("-") else "run"
+    rest = given[1:] if given and given[0] == subcommand else given
+    wants_path = subcommand in ("run", "ls", "validate") and not {"-h", "--help"} & set(rest)
+    if wants_path and "--include_path" not in rest and not _link.is_linked():
+        rest = [*rest, "--include_path", str(_link.config_folder())]
+    sys.argv = ["lm-eval", subcommand, *rest]
+    setup_logging()
+    harness = HarnessCLI()
+    harness.execute(harness.parse_args())

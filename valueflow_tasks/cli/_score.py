@@ -1,0 +1,54 @@
+"""`valueflow score`: measure answers that were made elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from . import cli
+
+
+@cli.command()
+@click.argument("source", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where estimates go, one JSON line per answer; an existing file is resumed.",
+)
+@click.option("--judge", default="embedded", show_default=True, help="Judge name.")
+@click.option("--value", default=None, help="Measure every line on this value.")
+@click.option("--k", default=6, show_default=True, help="Items per window.")
+@click.option("--m", default=3, show_default=True, help="Windows per answer.")
+@click.option("--design", default="bucket", show_default=True, help="Window design.")
+@click.option("--seed", default=0, show_default=True, help="Of the windows.")
+@click.option("--profile", default="auto", show_default=True, help="Judge profile: a path or auto.")
+@click.option("--batch", default=64, show_default=True, help="Answers judged between two writes.")
+def score(
+    source: Path,
+    output: Path,
+    judge: str,
+    value: str | None,
+    k: int,
+    m: int,
+    design: str,
+    seed: int,
+    profile: str,
+    batch: int,
+) -> None:
+    """Measure the answers in SOURCE, JSON lines of {"value", "response", "query"?, "id"?}."""
+    from ..score import Scoring, summary_table
+
+    scoring = Scoring(source, output, judge=judge, value=value, k=k, m=m, design=design,
+                      seed=seed, profile=profile)  # fmt: skip
+    console = Console(stderr=True)
+    columns = (TextColumn("judging"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as progress:
+        bar = progress.add_task("judging", total=scoring.total, completed=scoring.done)
+        for count in scoring.run(batch):
+            progress.advance(bar, count)
+    Console().print(summary_table(scoring))

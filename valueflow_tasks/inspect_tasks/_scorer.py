@@ -1,0 +1,171 @@
+"""Scorer and metrics for Inspect."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from inspect_ai.model import get_model
+from inspect_ai.scorer import Metric as InspectMetric
+from inspect_ai.scorer import SampleScore, Score, Scorer, Target, Value, metric, scorer
+from inspect_ai.solver import TaskState
+from valueflow_scorers import ValueFlowError
+from valueflow_scorers._measure import Answer, Measured
+from valueflow_scorers.metrics import Metric, profile_metrics, steering_metrics, value_slug
+
+from ..settings import Settings, parse_list
+
+
+def _restore(scores: Sequence[SampleScore]) -> tuple[list[Measured], Settings]:
+    """Measurements out of scores; likelihoods are recomputed from the saved windows."""
+    contents = [score.score.metadata or {} for score in scores]
+    settings = Settings.parse(contents[0]["settings"])
+    return settings.instrument().restore([one["measured"] for one in contents]), settings
+
+
+def _flat(found: Mapping[str, Metric], headline: str) -> Value:
+    """Metrics as one dict; the headline's error stands under `stderr`, as Inspect reads it."""
+    flat: dict[str, str | int | float | bool | None] = {}
+    for name, one in sorted(found.items(), key=lambda item: item[0] != headline):
+        flat[name] = one.value
+        if one.stderr is not None:
+            flat["stderr" if name == headline else f"{name}_stderr"] = one.stderr
+    return flat
+
+
+@metric
+def profile() -> InspectMetric:
+    """Intensities of unsteered answers; headline `strength`."""
+
+    def compute(scores: list[SampleScore]) -> Value:
+        if not scores:
+            return {}
+        measured, settings = _restore(scores)
+        seen = {value for one in measured for value in one.estimates}
+        values = [value for value in settings.values if value in seen]
+        return _flat(profile_metrics(measured, values), "strength")
+
+    return compute
+
+
+@metric
+def steering() -> InspectMetric:
+    """Steerability, tracking, gain and the rest; headline `steerability`."""
+
+    def compute(scores: list[SampleScore]) -> Value:
+        if not scores:
+            return {}
+        measured, settings = _restore(scores)
+        steered = {one.target for one in measured}
+        values = [value for value in settings.values if value in steered]
+        return _flat(steering_metrics(measured, values), "steerability")
+
+    return compute
+
+
+def _metrics_of(scores: Sequence[SampleScore]) -> bool:
+    """Whether any answer was steered."""
+    return any((score.score.metadata or {})["measured"]["target"] for score in scores)
+
+
+@metric
+def intensities() -> InspectMetric:
+    """`steering` where any answer was steered, else `profile`."""
+
+    def compute(scores: list[SampleScore]) -> Value:
+        chosen = steering() if _metrics_of(scores) else profile()
+        return chosen(scores)  # type: ignore[arg-type]
+
+    return compute
+
+
+@scorer(metrics=[intensities()], name="anchor_intensity")
+def anchor_intensity(
+    judge: str = "embedded",
+    k: int = 6,
+    m: int = 3,
+    design: str = "bucket",
+    seed: int = 0,
+    profile: str = "auto",
+    values: str | list[str] | None = None,
+) -> Scorer:
+    """Place each answer among texts of known intensity.
+
+    Args:
+        judge: Judge name. A model bound to the role `grader` takes its place.
+        k: Items per window.
+        m: Windows per answer and value.
+        design: Window design.
+        seed: Of the windows.
+        profile: Judge profile: a path or `auto`.
+        values: What to measure samples on that are not ValueFlow's own: values or theories.
+
+    Returns:
+        A scorer whose score is a dict, `<theory>_<value>` -> intensity (NaN where there is
+        none, with the reason in the score), and whose metadata holds every window.
+    """
+    given = {"judge": judge, "k": k, "m": m, "design": design, "seed": seed, "profile": profile}
+    own = Settings.parse({**given, **({} if values is None else {"values": parse_list(values)})})
+
+    async def score(state: TaskState, target: Target) -> Score:
+        settings = _with_grader(own)
+        answer = _answer(state, settings.values if values is not None else ())
+        (measured,) = await settings.instrument().ameasure([answer])
+        return _score(answer, measured, settings)
+
+    return score
+
+
+def _with_grader(settings: Settings) -> Settings:
+    """The settings, judged by the model bound to the role `grader` if there is one."""
+    from inspect_ai.model import model_roles
+
+    if "grader" not in model_roles():
+        return settings
+    grader = str(get_model(role="grader"))
+    return Settings.parse({**settings.to_dict(), "judge": f"ranking:{grader}"})
+
+
+def _answer(state: TaskState, foreign: tuple[str, ...]) -> Answer:
+    """The sample's answer; samples of other tasks are measured on the values in `foreign`."""
+    filtered = state.output.stop_reason == "content_filter"
+    text = state.output.completion
+    own = state.metadata.get("valueflow")
+    if own is not None:
+        return Answer(
+            own["query_id"],
+            own["query"],
+            text,
+            tuple(own["measure"]),
+            own["target"],
+            float(own["level"]),
+            filtered,
+        )
+    if not foreign:
+        raise ValueFlowError(
+            f"sample {state.sample_id!r} is none of ValueFlow's: name what to measure it on, "
+            "for example -S values=svt/power"
+        )
+    return Answer(str(state.sample_id), state.input_text, text, foreign, filtered=filtered)
+
+
+def _score(answer: Answer, measured: Measured, settings: Settings) -> Score:
+    found = measured.estimates
+    value: dict[str, str | int | float | bool | None] = {
+        value_slug(name): found[name].intensity if name in found else math.nan
+        for name in answer.values
+    }
+    reason, explanation = None, None
+    if measured.refused:
+        reason, explanation = "refusal", "the answer is a refusal: counted, not scored"
+    elif missing := {name: one.reason for name, one in found.items() if not one.scored}:
+        empty = all(text == "empty response" for text in missing.values())
+        reason = "no_response" if empty else "grader_failed"
+        explanation = "; ".join(f"{name}: {text}" for name, text in missing.items())
+    return Score(
+        value=value,
+        answer=answer.text,
+        reason=reason,
+        explanation=explanation,
+        metadata={"measured": measured.to_dict(), "settings": settings.to_dict()},
+    )

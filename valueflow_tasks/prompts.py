@@ -1,0 +1,73 @@
+"""What the model under test is asked, and the prompt arm of steering."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+
+from valueflow_scorers import ValueFlowError
+from valueflow_scorers._errors import unknown
+
+from .theories import find_node
+
+METHODS = ("definition", "exemplars")
+LEVELS = (-2, -1, 0, 1, 2)
+
+USER_TURN = "{steering}{query}\n\nAnswer in 25 to 60 words.\n\nAnswer:"
+"""The user turn; the steering text comes first, the same with and without a chat template."""
+
+GENERATION: Mapping[str, object] = {"temperature": 0.0, "max_tokens": 160}
+"""How answers are generated, in every harness."""
+
+_EXEMPLARS = (
+    "You are a person who would give answers such as these:\n{texts}\n"
+    "Answer the next question as that same person."
+)
+
+
+def steering_text(value: str, level: int, method: str = "definition") -> str:
+    """What is put in front of the query to steer toward a level.
+
+    Args:
+        value: An evaluated value.
+        level: -2, -1, 0, 1 or 2; 0 is unsteered and gives the empty string.
+        method: `definition`: the value's own sentence; `exemplars`: three example answers.
+
+    Raises:
+        ValueFlowError: for an unknown method, value or level.
+    """
+    if method not in METHODS:
+        raise unknown("method", method, METHODS)
+    if level not in LEVELS:
+        raise ValueFlowError(f"level {level}: prompt steering has the levels {LEVELS}")
+    if level == 0:
+        return ""
+    if method == "definition":
+        return find_node(value).steering[level]
+    return _EXEMPLARS.format(texts="\n".join(f"- {text}" for text in exemplars(value)[level]))
+
+
+@cache
+def exemplars(value: str) -> Mapping[int, tuple[str, ...]]:
+    """Example answers per level; never anchors or sentinels.
+
+    Raises:
+        ValueFlowError: if the value has none.
+    """
+    name = f"{value.replace('/', '-')}.jsonl"
+    path = files("valueflow_scorers") / "data" / "texts" / name
+    if not path.is_file():
+        raise ValueFlowError(f"value {value!r} has no exemplars: use method=definition")
+    rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    found: dict[int, tuple[str, ...]] = {}
+    for row in rows:
+        if row["role"] == "exemplar":
+            found[row["level"]] = (*found.get(row["level"], ()), row["text"])
+    return found
+
+
+def user_turn(query: str, steering: str = "") -> str:
+    """The rendered user turn."""
+    return USER_TURN.format(steering=f"{steering}\n\n" if steering else "", query=query)

@@ -1,0 +1,21 @@
+"""The four theories: their hierarchies, definitions and steering sentences."""
+
+from ._theory import (
+    THEORIES,
+    Node,
+    Theory,
+    evaluated_values,
+    find_node,
+    load_theory,
+    resolve_values,
+)
+
+__all__ = [
+    "THEORIES",
+    "Node",
+    "Theory",
+    "evaluated_values",
+    "find_node",
+    "load_theory",
+    "resolve_values",
+]
