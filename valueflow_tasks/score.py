@@ -40,37 +40,27 @@ class Scoring:
         source: Path,
         output: Path,
         *,
-        judge: str = "embedded",
         value: str | None = None,
-        k: int = 6,
-        m: int = 3,
-        design: str = "bucket",
-        seed: int = 0,
-        profile: str = "auto",
+        **instrument: Any,
     ) -> None:
         """Read and check the whole input before anything is judged or written.
 
         Args:
             source: JSON Lines: `value`, `response`, and optionally `query`, `id`.
             output: Where estimates go.
-            judge: Judge name.
             value: The value of every line; lines then need none.
-            k: Items per window.
-            m: Windows per answer.
-            design: Window design.
-            seed: Of the windows.
-            profile: Judge profile: a path or `auto`.
+            **instrument: Knobs of `valueflow_scorers._measure.Instrument`.
 
         Raises:
             ValueFlowError: for a malformed line (file and number), an unknown value, or an
                 output that was made from other settings.
         """
-        self.instrument = Instrument(judge, k, m, design, seed, profile)
+        self.instrument = Instrument(**instrument)
         self.output = output
         self.lines = list(_read(source, value))
         for one in {line.value for line in self.lines}:
             self.instrument.evaluator(one)
-        self._settings = fingerprint([judge, k, m, design, seed, profile])
+        self._settings = fingerprint(instrument)
         self.written = self._resume()
 
     @property
@@ -181,7 +171,7 @@ def summary_table(scoring: Scoring) -> Table:
         table.add_column(heading, justify="left" if heading == "value" else "right")
     for value in dict.fromkeys(line.value for line in scoring.lines):
         saved = [entry for entry in scoring.written if entry["value"] == value]
-        found = _restored(scoring, value, saved)
+        found = scoring.instrument.reestimated(value, saved)
         scored = [one for one in found if one.scored]
         missing = Counter(one.reason for one in found if not one.scored)
         reasons = ", ".join(f"{count} {reason}" for reason, count in missing.items()) or "0"
@@ -193,9 +183,3 @@ def summary_table(scoring: Scoring) -> Table:
             numbers = ("-", "-", "-")
         table.add_row(value, *numbers, str(len(scored)), reasons)
     return table
-
-
-def _restored(scoring: Scoring, value: str, saved: list[dict[str, Any]]) -> list[Any]:
-    from valueflow_scorers import reestimate
-
-    return reestimate(scoring.instrument.panel(value), scoring.instrument.judge_profile, saved)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 
 from ._calibration import RankedTexts, fit_noise, fit_reading_error
+from ._choice import LetterData, fit_letters
 from ._errors import ValueFlowError
-from ._estimate import JudgedWindow
+from ._estimate import JudgedWindow, estimate
 from ._panels import load_panel, panel_values
 from ._portal import run_sync
 from ._profile import JudgeProfile
-from ._records import Judge, Judgement, Panel, Response, Window
+from ._records import Anchor, Judge, Judgement, Panel, Response, Window, fingerprint
 from ._windows import draw_window, seeded
 from .judges import ResolvedJudge, resolve_judge
 
@@ -87,46 +90,118 @@ def _as_response(panel: Panel) -> Response:
 async def _fit_ranker(
     resolved: ResolvedJudge, panels: Sequence[Panel], k: int, windows: int, seed: int
 ) -> JudgeProfile:
-    drawn: list[tuple[str, list[int]]] = []
-    asked: list[Window] = []
-    share = -(-windows // len(panels))
-    for panel in panels:
-        for members in _balanced(panel, k, share, seed):
-            drawn.append((panel.value, members))
-            items = tuple(panel.texts[member] for member in members)
-            asked.append(Window(panel.value, panel.definition, items, None))
-    judgements = await resolved.judge.judge(asked)
-    ranked: dict[str, tuple[list[list[int]], list[tuple[int, ...]]]] = {}
+    drawn = draw_calibration(panels, k, windows, seed)
+    judgements = await resolved.judge.judge([window for _, window in drawn])
+    found: dict[str, list[tuple[list[int], Judgement]]] = {}
     failures: Counter[str] = Counter()
-    for (value, members), raw in zip(drawn, judgements, strict=True):
+    for (members, window), raw in zip(drawn, judgements, strict=True):
         judgement = raw.checked(k)
-        if judgement.order is None:
+        if judgement.order is None and judgement.probabilities is None:
             failures[judgement.failure or "no order"] += 1
-            continue
-        texts, slots = ranked.setdefault(value, ([], []))
-        texts.append([members[slot] for slot in judgement.order])
-        slots.append(judgement.order)
-    if not ranked:
+        else:
+            found.setdefault(window.value, []).append((members, judgement))
+    if not found:
         raise ValueFlowError(
-            f"the judge {resolved.name!r} failed all {len(asked)} calibration windows: "
+            f"the judge {resolved.name!r} failed all {len(drawn)} calibration windows: "
             f"{dict(failures)}"
         )
-    data = {
-        value: RankedTexts(np.array(texts), np.array(slots))
-        for value, (texts, slots) in ranked.items()
-    }
-    noise = fit_noise(panels, data, k)
-    return JudgeProfile(
+    judged = [panel for panel in panels if panel.value in found]
+    noise = fit_noise(judged, {value: _as_orders(rows) for value, rows in found.items()}, k)
+    as_orders = JudgeProfile(
         resolved.name,
         resolved.prompt_version,
         noise.tau,
         noise.slot_bias,
         noise.omega,
-        True,
-        len(asked),
-        dict(failures),
-        noise.panels,
+        probabilities_as="order",
+        calibrated=True,
+        windows=len(drawn),
+        failures=dict(failures),
+        panels=noise.panels,
     )
+    if any(one.order is not None for rows in found.values() for _, one in rows):
+        return replace(as_orders, probabilities_as="log-ratio")
+    letters = fit_letters(judged, {value: _as_letters(rows) for value, rows in found.items()}, k)
+    as_ratios = replace(
+        as_orders,
+        probabilities_as="log-ratio",
+        slope=letters.slope,
+        residual=letters.residual,
+        tau=letters.residual,
+        omega=letters.omega,
+        slot_bias=letters.slot_bias,
+        panels=letters.panels,
+    )
+    return await _better(resolved, judged, [as_ratios, as_orders], k, seed)
+
+
+def _as_orders(rows: Sequence[tuple[list[int], Judgement]]) -> RankedTexts:
+    texts, slots = [], []
+    for members, judgement in rows:
+        chances = judgement.probabilities or ()
+        order = judgement.order or sorted(range(len(chances)), key=lambda slot: -chances[slot])
+        texts.append([members[slot] for slot in order])
+        slots.append(list(order))
+    return RankedTexts(np.array(texts), np.array(slots))
+
+
+def _as_letters(rows: Sequence[tuple[list[int], Judgement]]) -> LetterData:
+    return LetterData(
+        np.array([members for members, _ in rows]),
+        np.array([judgement.probabilities for _, judgement in rows]),
+    )
+
+
+async def _better(
+    resolved: ResolvedJudge,
+    panels: Sequence[Panel],
+    profiles: Sequence[JudgeProfile],
+    k: int,
+    seed: int,
+) -> JudgeProfile:
+    """Of several profiles the one under which sentinels are placed best, by RMSE."""
+    windows: list[Window] = []
+    known: list[tuple[Panel, Anchor]] = []
+    for panel in panels:
+        for text in panel.sentinels or panel.anchors:
+            response = Response(text.text, text.query, text.key)
+            known.append((panel, text))
+            windows.extend(
+                draw_window(panel, response, number, k=k, design="bucket", seed=seed)
+                for number in range(3)
+            )
+    judgements = await resolved.judge.judge(windows)
+    judged = [JudgedWindow.of(*pair) for pair in zip(windows, judgements, strict=True)]
+    errors = []
+    for profile in profiles:
+        squares = [
+            (one.intensity - text.intensity) ** 2
+            for i, (panel, text) in enumerate(known)
+            for one in estimate(panel, profile, {text.key: judged[3 * i : 3 * i + 3]})
+            if one.scored
+        ]
+        errors.append(float(np.mean(squares)) if squares else float("inf"))
+    return profiles[int(np.argmin(errors))]
+
+
+def draw_calibration(
+    panels: Sequence[Panel], k: int, windows: int, seed: int
+) -> list[tuple[list[int], Window]]:
+    """Calibration windows, spread evenly: the panel texts of each, and the window."""
+    share = -(-windows // len(panels))
+    return [
+        (
+            members,
+            Window(
+                panel.value,
+                panel.definition,
+                tuple(panel.texts[member] for member in members),
+                None,
+            ),
+        )
+        for panel in panels
+        for members in _balanced(panel, k, share, seed)
+    ]
 
 
 def _balanced(panel: Panel, k: int, count: int, seed: int) -> list[list[int]]:
@@ -222,8 +297,8 @@ def resolve_profile(judge: ResolvedJudge, k: int, profile: str = "auto") -> Judg
         judge: The judge.
         k: Items per window.
         profile: A path, or `auto`: the profile that ships for `embedded`, one fitted on the
-            spot for `simulated`, and the fixed prior, named uncalibrated, for any other
-            judge that has not been calibrated.
+            spot for `simulated`, the stored one for a judge that was calibrated on this
+            machine, and the fixed prior, named uncalibrated, for any other.
 
     Raises:
         ValueFlowError: if the file holds no profile, or one of another judge or prompt.
@@ -236,7 +311,22 @@ def resolve_profile(judge: ResolvedJudge, k: int, profile: str = "auto") -> Judg
         return _shipped_profile(judge.name)
     if judge.name.startswith("simulated"):
         return _simulated_profile(judge.name, k)
+    stored = stored_profile_path(judge.name, judge.prompt_version, k)
+    if stored.exists():
+        return JudgeProfile.load(stored)
     return JudgeProfile(judge.name, judge.prompt_version)
+
+
+def stored_profile_path(judge: str, prompt_version: str, k: int) -> Path:
+    """Where `valueflow judge calibrate` keeps a judge's profile.
+
+    The environment variable VALUEFLOW_PROFILES, else the user's cache folder.
+    """
+    from platformdirs import user_cache_path
+
+    given = os.environ.get("VALUEFLOW_PROFILES")
+    folder = Path(given) if given else user_cache_path("valueflow") / "profiles"
+    return folder / f"{fingerprint([judge, prompt_version, k])}.json"
 
 
 @cache

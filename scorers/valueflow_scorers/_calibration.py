@@ -8,7 +8,7 @@ Newton steps on the pooled windows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +20,7 @@ from ._records import FloatArray, Panel
 
 _LOG_TAU_SD = 0.6  # prior: log tau ~ N(log 1.5, 0.6)
 _OMEGA_SCALE = 2.0  # prior: omega half-normal, points
-_BIAS_SD = 5.0  # prior on each slot's bias, points
+_BIAS_SD = 1.5  # prior on each slot's bias, points
 _OMEGA_FLOOR = 0.05  # keeps the offsets' prior covariance invertible, points
 
 
@@ -54,33 +54,64 @@ class _PanelState:
     label_covariance: FloatArray
     offsets: FloatArray
 
-    def scores(self, tau: float, bias: FloatArray) -> FloatArray:
-        return np.asarray(
-            ((self.labels + self.offsets)[self.data.texts] + bias[self.data.slots]) / tau
-        )
+    def scores(self, tau: float, bias: FloatArray, offsets: FloatArray | None = None) -> FloatArray:
+        places = self.labels + (self.offsets if offsets is None else offsets)
+        return np.asarray((places[self.data.texts] + bias[self.data.slots]) / tau)
 
 
-def _stage_probabilities(scores: FloatArray) -> tuple[FloatArray, float]:
-    """P(item chosen at stage), [W, stages, n], and the log-likelihood of the orders."""
+def _uphill(
+    height: Callable[[FloatArray], float], start: FloatArray, step: FloatArray
+) -> FloatArray:
+    """The Newton step, halved until it does not lead downhill.
+
+    The likelihood is concave, but with little noise so flat far from the mode that whole
+    steps overshoot.
+    """
+    before = height(start)
+    for _ in range(20):
+        if height(start + step) >= before - 1e-9:
+            return start + step
+        step = step / 2
+    return start
+
+
+def _stages(scores: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """P(item chosen at stage), [W, n - 1, n], and each order's log-likelihood, [W]."""
     size = scores.shape[1]
     still_there = np.triu(np.ones((size - 1, size), dtype=bool))
     staged = np.where(still_there, scores[:, None, :], -np.inf)
     top = staged.max(axis=2, keepdims=True)
     weights = np.exp(staged - top)
     totals = weights.sum(axis=2, keepdims=True)
-    log_likelihood = float((scores[:, : size - 1] - (top + np.log(totals))[:, :, 0]).sum())
-    return weights / totals, log_likelihood
+    values = (scores[:, : size - 1] - (top + np.log(totals))[:, :, 0]).sum(axis=1)
+    return weights / totals, values
+
+
+def ranking_log_likelihoods(scores: FloatArray) -> FloatArray:
+    """Plackett-Luce log-likelihood of orders whose utilities are all known.
+
+    Args:
+        scores: Utilities over tau in judged order, [W, n].
+
+    Returns:
+        [W].
+    """
+    return _stages(scores)[1]
 
 
 def ranking_derivatives(scores: FloatArray) -> tuple[FloatArray, FloatArray, float]:
-    """Gradient [W, n], information [W, n, n] and value of the log-likelihood."""
-    probabilities, value = _stage_probabilities(scores)
+    """Gradient [W, n], information [W, n, n] and value of the orders' log-likelihood.
+
+    Args:
+        scores: Utilities over tau in judged order, [W, n].
+    """
+    probabilities, values = _stages(scores)
     gradient = -probabilities.sum(axis=1)
     gradient[:, : scores.shape[1] - 1] += 1
     information = -np.einsum("wsi,wsj->wij", probabilities, probabilities)
     diagonal = np.arange(scores.shape[1])
     information[:, diagonal, diagonal] += probabilities.sum(axis=1)
-    return gradient, information, value
+    return gradient, information, float(values.sum())
 
 
 def _scatter(
@@ -103,13 +134,20 @@ def _settle(
     """
     n = len(state.labels)
     precision = np.linalg.inv(state.label_covariance + omega**2 * np.eye(n))
+
+    def height(offsets: FloatArray) -> float:
+        fit = ranking_log_likelihoods(state.scores(tau, bias, offsets)).sum()
+        return float(fit - 0.5 * offsets @ precision @ offsets)
+
     for _ in range(steps):
         gradient, information, value = ranking_derivatives(state.scores(tau, bias))
         slope, curvature = _scatter(state.data.texts, gradient / tau, information / tau**2, n)
         curvature += precision
         step = np.linalg.solve(curvature, slope - precision @ state.offsets)
-        state.offsets = state.offsets + step
-        if np.abs(step).max() < 1e-3:
+        moved = _uphill(height, state.offsets, step)
+        change = float(np.abs(moved - state.offsets).max())
+        state.offsets = moved
+        if change < 1e-3:
             break
     penalty = state.offsets @ precision @ state.offsets
     log_volume = np.linalg.slogdet(precision)[1] - np.linalg.slogdet(curvature)[1]
@@ -125,7 +163,14 @@ def _settle_bias(states: Sequence[_PanelState], tau: float, bias: FloatArray) ->
         gradient, information, _ = ranking_derivatives(state.scores(tau, bias))
         more, matrix = _scatter(state.data.slots, gradient / tau, information / tau**2, k)
         slope, curvature = slope + more, curvature + matrix
-    moved = bias + np.linalg.solve(curvature, slope)
+
+    def height(point: FloatArray) -> float:
+        fit = sum(
+            float(ranking_log_likelihoods(state.scores(tau, point)).sum()) for state in states
+        )
+        return fit - 0.5 * float(point @ point) / _BIAS_SD**2
+
+    moved = _uphill(height, bias, np.linalg.solve(curvature, slope))
     return np.asarray(moved - moved.mean())
 
 

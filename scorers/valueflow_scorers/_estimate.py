@@ -10,11 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from ._choice import letter_log_likelihood
 from ._errors import ValueFlowError
 from ._plackett_luce import GRID, INSIDE, Rankings, label_sensitivity, log_likelihood
 from ._posterior import moments, normalised, shortest_interval, smoothed
 from ._profile import JudgeProfile
 from ._records import FloatArray, Judgement, Panel, Window
+
+_UNKNOWN = -2  # stands for a text that the panel lacks
+_BATCH = 1024  # responses worked on at a time: tables then stay small
 
 
 @dataclass(frozen=True)
@@ -38,32 +42,12 @@ class JudgedWindow:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-serialisable content; empty fields are left out."""
-        verdict = self.judgement
-        content: dict[str, Any] = {"items": list(self.items), "slot": self.slot}
-        if verdict.order is not None:
-            content["order"] = list(verdict.order)
-        if verdict.probabilities is not None:
-            content["probabilities"] = list(verdict.probabilities)
-        if verdict.reading is not None:
-            content["reading"] = list(verdict.reading)
-        if verdict.failure is not None:
-            content["failure"] = verdict.failure
-        if verdict.raw:
-            content["raw"] = verdict.raw
-        return content
+        return {"items": list(self.items), "slot": self.slot, **self.judgement.to_dict()}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> JudgedWindow:
         """The window that `to_dict` wrote."""
-        forms = {
-            name: tuple(content[name])
-            for name in ("order", "probabilities", "reading")
-            if name in content
-        }
-        verdict = Judgement(
-            **forms, failure=content.get("failure"), raw=str(content.get("raw", ""))
-        )
-        return cls(tuple(content["items"]), int(content["slot"]), verdict)
+        return cls(tuple(content["items"]), int(content["slot"]), Judgement.from_dict(content))
 
 
 @dataclass(frozen=True)
@@ -97,7 +81,7 @@ class IntensityEstimate:
     reading: bool = False
     """Whether it comes from a reading, all of whose error is persistent."""
     log_likelihood: FloatArray | None = field(default=None, repr=False, compare=False)
-    """On GRID, [-20, 20] in steps of 1/8; in memory only."""
+    """On GRID, [-20, 20] in 256 steps; in memory only."""
     sensitivities: FloatArray | None = field(default=None, repr=False, compare=False)
     """Change of the intensity per point of each panel text's label; in memory only."""
     label_covariance: FloatArray | None = field(default=None, repr=False, compare=False)
@@ -116,7 +100,7 @@ class IntensityEstimate:
         """
         if not 0 < mass < 1:
             raise ValueFlowError(f"mass={mass}: give a number between 0 and 1, such as 0.9")
-        if self.log_likelihood is None:
+        if self.log_likelihood is None or math.isnan(self.stderr):
             return math.nan, math.nan
         weights = smoothed(self.log_likelihood[None], np.array([self.spread]))[0]
         return shortest_interval(weights, mass)
@@ -129,7 +113,7 @@ class IntensityEstimate:
             "response_id": self.response_id,
             "text": self.text,
             "value": self.value,
-            **{key: round(number, 4) for key, number in numbers.items() if self.scored},
+            **{key: round(one, 4) for key, one in numbers.items() if math.isfinite(one)},
             **({} if self.scored else {"reason": self.reason}),
             "failures": dict(self.failures),
             "windows": [window.to_dict() for window in self.windows],
@@ -174,32 +158,50 @@ def estimate(
         ValueFlowError: if a window names a text the panel lacks, or the profile does not
             belong to this panel or window size.
     """
-    locations, covariance = profile.view(panel)
+    view = profile.view(panel)
+    ids = list(judged)
+    results: list[IntensityEstimate] = []
+    for start in range(0, len(ids), _BATCH):
+        batch = {name: judged[name] for name in ids[start : start + _BATCH]}
+        results.extend(_estimate_batch(panel, profile, view, batch, texts))
+    return results
+
+
+def _estimate_batch(
+    panel: Panel,
+    profile: JudgeProfile,
+    view: tuple[FloatArray, FloatArray],
+    judged: Mapping[str, Sequence[JudgedWindow]],
+    texts: Mapping[str, str] | None,
+) -> list[IntensityEstimate]:
+    locations, covariance = view
     ids = list(judged)
     table = np.zeros((len(ids), len(GRID)))
     sensitivities = np.zeros((len(ids), len(locations)))
     heard = np.zeros(len(ids), dtype=bool)
-    for size, rankings in _rankings(panel, ids, judged).items():
+    by_size = _rankings(panel, profile, ids, judged)
+    for size, rankings in by_size.items():
         bias = profile.bias(size)
         table += log_likelihood(rankings, len(ids), locations, profile.tau, bias)
         heard[rankings.responses] = True
     reading_sd = _add_readings(table, heard, ids, judged)
+    if profile.probabilities_as == "log-ratio":
+        sensitivities += _add_letters(table, heard, panel, profile, locations, ids, judged)
     posterior = normalised(table[:, INSIDE])
-    for size, rankings in _rankings(panel, ids, judged).items():
+    for size, rankings in by_size.items():
         sensitivities += label_sensitivity(
             rankings, posterior, locations, profile.tau, profile.bias(size)
         )
-    label_variance = np.einsum(
-        "ni,ij,nj->n", sensitivities, covariance, sensitivities, optimize=True
-    )
-    spread = np.sqrt(label_variance + profile.omega**2)
-    mean, sd = moments(smoothed(table, spread)) if ids else (np.zeros(0), np.zeros(0))
+    label_variance = np.einsum("ni,ni->n", sensitivities @ covariance, sensitivities)
+    spread = np.sqrt(np.maximum(label_variance, 0.0) + profile.omega**2)
+    mean, sd = moments(smoothed(table, spread))
+    misreading = np.hypot(profile.omega, reading_sd)
     results = []
+    marks = (panel.fingerprint, profile.fingerprint)
     for index, name in enumerate(ids):
         windows = tuple(judged[name])
-        failures = Counter(
-            window.judgement.failure for window in windows if window.judgement.failure is not None
-        )
+        reasons = [w.judgement.failure for w in windows if w.judgement.failure is not None]
+        failures = Counter(reasons) if reasons else {}
         found = bool(heard[index])
         results.append(
             IntensityEstimate(
@@ -211,10 +213,10 @@ def estimate(
                 response_id=name,
                 text=texts[name] if texts else name,
                 value=panel.value,
-                panel=panel.fingerprint,
-                profile=profile.fingerprint,
+                panel=marks[0],
+                profile=marks[1],
                 spread=float(spread[index]),
-                misreading=math.hypot(profile.omega, float(reading_sd[index])),
+                misreading=float(misreading[index]),
                 reading=bool(reading_sd[index] > 0),
                 log_likelihood=table[index] if found else None,
                 sensitivities=sensitivities[index] if found else None,
@@ -224,42 +226,49 @@ def estimate(
     return results
 
 
-def _why(windows: Sequence[JudgedWindow], failures: Counter[str]) -> str:
+def _why(windows: Sequence[JudgedWindow], failures: Mapping[str, int]) -> str:
     """The reason of a response that no window gave a verdict on."""
     if not windows:
         return "no windows"
-    reasons = ", ".join(f"{reason} ({count})" for reason, count in failures.most_common())
+    reasons = ", ".join(f"{reason} ({count})" for reason, count in sorted(failures.items()))
     return f"all {len(windows)} windows failed: {reasons}"
 
 
+def _order(judgement: Judgement, profile: JudgeProfile) -> tuple[int, ...] | None:
+    """The order in a judgement; probabilities are one where the profile says so."""
+    if judgement.probabilities is not None and profile.probabilities_as == "order":
+        chances = judgement.probabilities
+        return tuple(sorted(range(len(chances)), key=lambda slot: -chances[slot]))
+    return judgement.order
+
+
 def _rankings(
-    panel: Panel, ids: Sequence[str], judged: Mapping[str, Sequence[JudgedWindow]]
+    panel: Panel,
+    profile: JudgeProfile,
+    ids: Sequence[str],
+    judged: Mapping[str, Sequence[JudgedWindow]],
 ) -> dict[int, Rankings]:
     """Ordered windows as arrays, by window size."""
     position = {text.key: i for i, text in enumerate(panel.texts)}
-    rows: dict[int, tuple[list[list[int]], list[tuple[int, ...]], list[int]]] = {}
+    rows: dict[int, tuple[list[list[int]], list[tuple[int, ...]], list[int], list[int]]] = {}
     for index, name in enumerate(ids):
         for window in judged[name]:
-            order = window.judgement.order
-            if order is None:
-                continue
-            items, orders, owners = rows.setdefault(len(order), ([], [], []))
-            slot = window.slot
-            try:
-                items.append(
-                    [-1 if p == slot else position[key] for p, key in enumerate(window.items)]
-                )
-            except KeyError as error:
-                raise ValueFlowError(
-                    f"response {name!r} was judged against {error.args[0]!r}, which panel "
-                    f"{panel.value!r} ({panel.fingerprint}) does not hold: score it again"
-                ) from None
-            orders.append(order)
-            owners.append(index)
-    return {
-        size: Rankings(np.array(items), np.array(orders), np.array(owners))
-        for size, (items, orders, owners) in rows.items()
-    }
+            order = _order(window.judgement, profile)
+            if order is not None:
+                items, orders, owners, slots = rows.setdefault(len(order), ([], [], [], []))
+                items.append([position.get(key, _UNKNOWN) for key in window.items])
+                orders.append(order)
+                owners.append(index)
+                slots.append(window.slot)
+    found = {}
+    for size, (items, orders, owners, slots) in rows.items():
+        table = np.array(items)
+        table[np.arange(len(table)), slots] = -1
+        if (table == _UNKNOWN).any():
+            name = ids[owners[int(np.flatnonzero((table == _UNKNOWN).any(axis=1))[0])]]
+            raise _foreign(panel, name)
+        found[size] = Rankings(table, np.array(orders), np.array(owners))
+    return found
 
 
 def _add_readings(
@@ -278,6 +287,50 @@ def _add_readings(
                 heard[index] = True
                 sds[index] = sd
     return sds
+
+
+def _foreign(panel: Panel, name: str) -> ValueFlowError:
+    return ValueFlowError(
+        f"response {name!r} was judged against a text that panel {panel.value!r} "
+        f"({panel.fingerprint}) does not hold: score it again"
+    )
+
+
+def _add_letters(
+    table: FloatArray,
+    heard: np.ndarray[Any, np.dtype[np.bool_]],
+    panel: Panel,
+    profile: JudgeProfile,
+    locations: FloatArray,
+    ids: Sequence[str],
+    judged: Mapping[str, Sequence[JudgedWindow]],
+) -> FloatArray:
+    """Add log-likelihoods of letter probabilities, in place; returns label sensitivities."""
+    position = {text.key: i for i, text in enumerate(panel.texts)}
+    sensitivities = np.zeros((len(ids), len(locations)))
+    for index, name in enumerate(ids):
+        letters = [one for one in judged[name] if one.judgement.probabilities is not None]
+        for window in letters:
+            chances = window.judgement.probabilities or ()
+            others = [slot for slot in range(len(chances)) if slot != window.slot]
+            try:
+                texts = [position[window.items[slot]] for slot in others]
+            except KeyError:
+                raise _foreign(panel, name) from None
+            anchors = np.zeros(len(chances))
+            anchors[others] = locations[texts]
+            row, weights = letter_log_likelihood(
+                chances,
+                window.slot,
+                anchors,
+                profile.slope,
+                profile.residual,
+                profile.bias(len(chances)),
+            )
+            table[index] += row
+            sensitivities[index, texts] += weights[others] / len(letters)
+            heard[index] = True
+    return sensitivities
 
 
 def reestimate(

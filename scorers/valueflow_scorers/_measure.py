@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import anyio.to_thread
 
 from ._calibrate import resolve_profile
+from ._compat import released_reestimate
 from ._errors import ValueFlowError
 from ._estimate import IntensityEstimate, reestimate
 from ._evaluator import AnchorEvaluator
+from ._gather import side_by_side
 from ._panels import load_panel
 from ._portal import run_sync
 from ._profile import JudgeProfile
-from ._records import Panel, Response, fingerprint
+from ._records import Judge, Panel, Response, fingerprint
 from ._refusal import is_refusal
+from ._windows import TWO_PASS
 from .judges import ResolvedJudge, resolve_judge
 
 
@@ -88,12 +90,18 @@ class Instrument:
     """Items per window."""
     m: int = 3
     """Windows per response."""
-    design: str = "bucket"
+    design: str = TWO_PASS
     """How anchors are drawn."""
     seed: int = 0
     """Enters the draw of every window."""
     profile: str = "auto"
     """Path of a judge profile, or `auto`."""
+    journal: str = "auto"
+    """Folder of a model's judgements, `auto` (the user's cache) or `none`."""
+    compat: str | None = None
+    """`valueflow`: the released evaluator."""
+    target_stderr: float | None = None
+    """Stop asking about a response once its standard error is this small, points."""
     panels: Mapping[str, Panel] = field(default_factory=dict, repr=False)
     """Panels that do not ship, by value."""
     _evaluators: dict[str, AnchorEvaluator] = field(
@@ -102,12 +110,24 @@ class Instrument:
 
     @cached_property
     def resolved(self) -> ResolvedJudge:
-        """The judge itself; made once and shared by all values."""
-        return resolve_judge(self.judge, tuple(self.panels.values()))
+        """The judge itself; made once and shared by all values whose panels ship."""
+        return self._resolve(())
+
+    def _resolve(self, panels: tuple[Panel, ...]) -> ResolvedJudge:
+        return resolve_judge(
+            self.judge, panels, journal=self.journal, released=self.compat is not None
+        )
+
+    def _judge(self, value: str) -> Judge:
+        # A panel that does not ship must not move readings on the others: its judge is its own.
+        own = self.panels.get(value)
+        return (self.resolved if own is None else self._resolve((own,))).judge
 
     @cached_property
     def judge_profile(self) -> JudgeProfile:
         """The profile in force."""
+        if self.compat:  # it knows no profile
+            return JudgeProfile(self.resolved.name)
         return resolve_profile(self.resolved, self.k, self.profile)
 
     def panel(self, value: str) -> Panel:
@@ -119,12 +139,14 @@ class Instrument:
         if value not in self._evaluators:
             self._evaluators[value] = AnchorEvaluator(
                 self.panel(value),
-                self.resolved.judge,
+                self._judge(value),
                 k=self.k,
                 m=self.m,
                 design=self.design,
                 seed=self.seed,
                 profile=self.judge_profile,
+                compat=self.compat,
+                target_stderr=self.target_stderr,
             )
         return self._evaluators[value]
 
@@ -132,7 +154,8 @@ class Instrument:
         """Identity of everything that turns answers into numbers for these values."""
         panels = {value: self.panel(value).fingerprint for value in sorted(values)}
         profile = self.judge_profile.fingerprint
-        return fingerprint([panels, profile, self.k, self.m, self.design, self.seed])
+        design = [self.k, self.m, self.design, self.seed, self.compat, self.target_stderr]
+        return fingerprint([panels, profile, *design])
 
     def measure(self, answers: Sequence[Answer]) -> list[Measured]:
         """Measure answers; see `ameasure`."""
@@ -161,8 +184,8 @@ class Instrument:
         values = list(by_value)
         # In a thread: a profile that is fitted on the spot blocks, and the loop must not.
         await anyio.to_thread.run_sync(lambda: self.judge_profile)
-        found = await asyncio.gather(
-            *(self.evaluator(v).ascore(list(by_value[v].values())) for v in values)
+        found = await side_by_side(
+            [partial(self.evaluator(v).ascore, list(by_value[v].values())) for v in values]
         )
         estimates = {
             (value, one.response_id): one
@@ -180,16 +203,20 @@ class Instrument:
             for answer, no in zip(answers, refused, strict=True)
         ]
 
+    def reestimated(
+        self, value: str, saved: Sequence[Mapping[str, Any]]
+    ) -> list[IntensityEstimate]:
+        """Estimates on one value from what `IntensityEstimate.to_dict` wrote."""
+        again = released_reestimate if self.compat else reestimate
+        return again(self.panel(value), self.judge_profile, saved)
+
     def restore(self, saved: Sequence[Mapping[str, Any]]) -> list[Measured]:
         """Measurements from what `Measured.to_dict` wrote, likelihoods recomputed."""
         by_value: dict[str, list[Mapping[str, Any]]] = {}
         for entry in saved:
             for value, one in entry["estimates"].items():
                 by_value.setdefault(value, []).append(one)
-        fresh = {
-            value: iter(reestimate(self.panel(value), self.judge_profile, ones))
-            for value, ones in by_value.items()
-        }
+        fresh = {value: iter(self.reestimated(value, ones)) for value, ones in by_value.items()}
         return [
             Measured(
                 entry["query_id"],

@@ -7,14 +7,15 @@ a function of one number and is tabulated on a grid.
 
 With ``z = exp((theta + b) / tau)`` and ``S_j`` the sum over the *anchors* that are still
 unplaced at stage j, the terms that depend on theta are
-``log L = [response not last] * log z - sum_j log(S_j + z)``,
-j running over the stages up to the one at which the response is placed. The product of
-``1 + z / S_j`` over the stages of one window is formed before the logarithm is taken: one
-logarithm per window and grid point instead of one per stage.
+``log L = - sum_{j < r} log(1 + z / S_j) - log(1 + S_r / z)``,
+r being the stage at which the response is placed (no last term if it is placed last). The product
+over the stages of one window is formed before the logarithm is taken: one logarithm per window
+and grid point instead of one per stage.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,15 +23,15 @@ from numpy.typing import NDArray
 
 from ._records import SCALE_END, FloatArray
 
-GRID = np.linspace(-2 * SCALE_END, 2 * SCALE_END, 321)
+GRID = np.linspace(-2 * SCALE_END, 2 * SCALE_END, 257)
 """Where log-likelihoods are tabulated, points. It reaches beyond the scale because a
 response is perceived with an error, and so can look stronger than any text is."""
 STEP = float(GRID[1] - GRID[0])
-INSIDE = slice(80, 241)
+INSIDE = slice(64, 193)
 """The part of GRID that lies on the scale, [-10, 10]."""
 SCALE = GRID[INSIDE]
 
-_CHUNK = 256  # responses worked on at a time: the working set then stays in cache
+_CHUNK = 96  # windows worked on at a time: the working set then stays in cache
 
 IntArray = NDArray[np.int64]
 
@@ -69,10 +70,8 @@ def _stages(rankings: Rankings, locations: FloatArray, tau: float, bias: FloatAr
     own = offsets[is_response][:, None]
     scaled = (locations[ranked] + offsets - own) / tau
     scaled[is_response] = -np.inf
-    top = scaled.max(axis=1, keepdims=True)
-    tails = np.cumsum(np.exp(scaled - top)[:, ::-1], axis=1)[:, ::-1]
-    with np.errstate(divide="ignore"):
-        log_sums = np.log(tails) + top
+    # In logarithms: with little noise the weakest anchors vanish beside the strongest.
+    log_sums = np.logaddexp.accumulate(scaled[:, ::-1], axis=1)[:, ::-1]
     # Beyond its own place the response is gone and the sums no longer matter.
     return _Stages(is_response.argmax(axis=1), log_sums[:, :-1], scaled, ranked)
 
@@ -95,25 +94,37 @@ def log_likelihood(
     table = np.zeros((n_responses, len(GRID)))
     stages = _stages(rankings, locations, tau, bias)
     size = rankings.items.shape[1]
-    limit = 700.0 / size  # keeps the product of up to k - 1 factors inside a double
-    scaled_grid = GRID / tau
-    for rank in range(size):
-        of_rank = np.flatnonzero(stages.rank == rank)
-        depth = min(rank, size - 2) + 1
-        for start in range(0, len(of_rank), _CHUNK):
-            chosen = of_rank[start : start + _CHUNK]
-            product = np.ones((len(chosen), len(GRID)))
-            for stage in range(depth):
-                exponent = scaled_grid - stages.log_sums[chosen, stage, None]
-                np.clip(exponent, -limit, limit, out=exponent)
-                np.exp(exponent, out=exponent)
-                exponent += 1.0
-                product *= exponent
-            terms = -np.log(product, out=product)
-            if rank < size - 1:
-                terms += scaled_grid
-            np.add.at(table, rankings.responses[chosen], terms)
+    limit = np.exp(700.0 / size)  # keeps the product of up to k - 1 factors inside a double
+    rising, falling = np.exp(GRID / tau), np.exp(-GRID / tau)
+    below, above = _power(-stages.log_sums), _power(stages.log_sums)
+    for rank, chosen in _groups(stages.rank, rankings.responses):
+        product = np.ones((len(chosen), len(GRID)))
+        for stage in range(min(rank, size - 2) + 1):
+            with np.errstate(over="ignore"):  # infinity is cut to the limit at once
+                if stage == rank:  # here the response is chosen: z / (S + z)
+                    ratio = above[chosen, stage, None] * falling
+                else:  # here it is passed over: S / (S + z), up to a constant
+                    ratio = below[chosen, stage, None] * rising
+            np.minimum(ratio, limit, out=ratio)
+            ratio += 1.0
+            product *= ratio
+        table[rankings.responses[chosen]] -= np.log(product, out=product)
     return table
+
+
+def _power(exponent: FloatArray) -> FloatArray:
+    return np.asarray(np.exp(np.clip(exponent, -700.0, 700.0)))
+
+
+def _groups(ranks: IntArray, responses: IntArray) -> Iterator[tuple[int, IntArray]]:
+    """Windows with the same rank, at most one per response, few enough to stay in cache."""
+    first = np.searchsorted(responses, responses)
+    ordinals = np.arange(len(responses)) - first
+    for rank in range(int(ranks.max(initial=-1)) + 1):
+        for ordinal in range(int(ordinals.max(initial=-1)) + 1):
+            chosen = np.flatnonzero((ranks == rank) & (ordinals == ordinal))
+            for start in range(0, len(chosen), _CHUNK):
+                yield rank, chosen[start : start + _CHUNK]
 
 
 def label_sensitivity(
@@ -143,28 +154,25 @@ def label_sensitivity(
     result = np.zeros((n_responses, n_texts))
     stages = _stages(rankings, locations, tau, bias)
     size = rankings.items.shape[1]
-    scaled_grid = SCALE / tau
+    rising = np.exp(SCALE / tau)
+    below = _power(-stages.log_sums)
     mean = posterior @ SCALE
     lever = posterior * (SCALE - mean[:, None])
-    for rank in range(size):
-        of_rank = np.flatnonzero(stages.rank == rank)
-        depth = min(rank, size - 2) + 1
-        for start in range(0, len(of_rank), _CHUNK):
-            chosen = of_rank[start : start + _CHUNK]
-            levers = lever[rankings.responses[chosen]]
-            pull = np.zeros((len(chosen), size))
-            for stage in range(depth):
-                log_sum = stages.log_sums[chosen, stage]
-                ratio = scaled_grid - log_sum[:, None]
-                np.clip(ratio, -700, 700, out=ratio)
-                np.exp(ratio, out=ratio)
-                ratio += 1.0
-                np.reciprocal(ratio, out=ratio)
-                covariance = np.einsum("wg,wg->w", ratio, levers)
-                shares = np.exp(stages.utilities[chosen, stage:] - log_sum[:, None])
-                pull[:, stage:] -= shares * covariance[:, None] / tau
-            ranked = stages.ranked[chosen]
-            shown = ranked >= 0
-            rows = np.broadcast_to(rankings.responses[chosen][:, None], ranked.shape)
-            np.add.at(result, (rows[shown], ranked[shown]), pull[shown])
+    for rank, chosen in _groups(stages.rank, rankings.responses):
+        levers = lever[rankings.responses[chosen]]
+        pull = np.zeros((len(chosen), size))
+        for stage in range(min(rank, size - 2) + 1):
+            with np.errstate(over="ignore"):  # the reciprocal of infinity is the zero it stands for
+                ratio = below[chosen, stage, None] * rising
+            ratio += 1.0
+            np.reciprocal(ratio, out=ratio)
+            covariance = np.einsum("wg,wg->w", ratio, levers)
+            log_sums = stages.log_sums[chosen, stage, None]
+            shares = np.exp(stages.utilities[chosen, stage:] - log_sums)
+            pull[:, stage:] -= shares * covariance[:, None] / tau
+        ranked = stages.ranked[chosen]
+        shown = ranked >= 0
+        rows = np.broadcast_to(rankings.responses[chosen][:, None], ranked.shape)
+        # A window holds a text at most once, so no pair of indices repeats.
+        result[rows[shown], ranked[shown]] += pull[shown]
     return result

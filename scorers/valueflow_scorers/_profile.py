@@ -50,6 +50,12 @@ class JudgeProfile:
     """Bias per slot, points, summing to zero, [k]; empty: none."""
     omega: float = PRIOR_OMEGA
     """Standard deviation of the persistent misreading of a text, points."""
+    slope: float = 1.0 / PRIOR_TAU
+    """Log-probability per point, for judges that give probabilities."""
+    residual: float = PRIOR_TAU
+    """Sd of a log-probability around its line, points."""
+    probabilities_as: str = "log-ratio"
+    """How probabilities are read: `log-ratio`, or `order` where that errs less."""
     calibrated: bool = False
     """False for the fixed prior, whose results are comparable to nothing."""
     windows: int = 0
@@ -124,6 +130,9 @@ class JudgeProfile:
             "tau": self.tau,
             "slot_bias": list(self.slot_bias),
             "omega": self.omega,
+            "slope": self.slope,
+            "residual": self.residual,
+            "probabilities_as": self.probabilities_as,
             "calibrated": self.calibrated,
             "windows": self.windows,
             "failures": dict(self.failures),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
@@ -205,6 +205,32 @@ class Judgement:
                 "a judgement carries exactly one of order, probabilities, reading, failure; "
                 f"got {sum(form is not None for form in forms)}"
             )
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-serialisable content; empty fields are left out."""
+        forms = {
+            "order": self.order,
+            "probabilities": self.probabilities,
+            "reading": self.reading,
+        }
+        content: dict[str, Any] = {
+            name: list(form) for name, form in forms.items() if form is not None
+        }
+        if self.failure is not None:
+            content["failure"] = self.failure
+        if self.raw:
+            content["raw"] = self.raw
+        return content
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Judgement:
+        """The judgement that `to_dict` wrote; other keys are ignored."""
+        forms = {
+            name: tuple(content[name])
+            for name in ("order", "probabilities", "reading")
+            if name in content
+        }
+        return cls(**forms, failure=content.get("failure"), raw=str(content.get("raw", "")))
 
     def checked(self, size: int) -> Judgement:
         """The judgement, or a failure if it does not fit a window of `size` items."""

@@ -16,6 +16,11 @@ from ._records import SCALE_END, Anchor, Panel, Response, Window
 Draw = Callable[[random.Random, Sequence[Anchor], int], list[Anchor]]
 """(generator, candidates, how many) -> that many anchors."""
 
+TWO_PASS = "two-pass"
+_WIDE_END = 6.0  # anchors of a first window lie between -6 and 6, evenly
+_JITTER = 1.0  # points by which aims move at random, so that windows differ
+_REUSE = 0.6  # points of distance that an anchor is set back per window it was already in
+
 
 def _bucket(rng: random.Random, candidates: Sequence[Anchor], count: int) -> list[Anchor]:
     """One anchor from each of `count` equal parts of the scale.
@@ -56,7 +61,44 @@ def _fixed(rng: random.Random, candidates: Sequence[Anchor], count: int) -> list
     return [ordered[round(i * (len(ordered) - 1) / (count - 1))] for i in range(count)]
 
 
-DESIGNS: Mapping[str, Draw] = {"bucket": _bucket, "random": _random, "fixed": _fixed}
+def _wide(rng: random.Random, candidates: Sequence[Anchor], count: int) -> list[Anchor]:
+    """A first window: anchors spread evenly over the middle of the scale."""
+    aims = [0.0] if count == 1 else [
+        -_WIDE_END + 2 * _WIDE_END * i / (count - 1) for i in range(count)
+    ]  # fmt: skip
+    return aimed(rng, candidates, aims, {})
+
+
+def aimed(
+    rng: random.Random,
+    candidates: Sequence[Anchor],
+    aims: Sequence[float],
+    used: Mapping[str, int],
+) -> list[Anchor]:
+    """The anchors nearest to jittered aims, preferring those not yet met.
+
+    Args:
+        rng: Of the window.
+        candidates: Anchors to choose from.
+        aims: Where anchors are wanted, points.
+        used: In how many windows of this response each anchor was already.
+    """
+    chosen: list[Anchor] = []
+    for aim in rng.sample(list(aims), len(aims)):
+        target = aim + rng.uniform(-_JITTER, _JITTER)
+        left = [anchor for anchor in candidates if anchor not in chosen]
+        chosen.append(
+            min(left, key=lambda a: abs(a.intensity - target) + _REUSE * used.get(a.key, 0))
+        )
+    return chosen
+
+
+DESIGNS: Mapping[str, Draw] = {
+    TWO_PASS: _wide,
+    "bucket": _bucket,
+    "random": _random,
+    "fixed": _fixed,
+}
 
 
 def check_design(panel: Panel, k: int, m: int, design: str) -> None:
@@ -93,17 +135,33 @@ def draw_window(
     design: str,
     seed: int,
     attempt: int = 0,
+    aims: Sequence[float] | None = None,
+    used: Mapping[str, int] | None = None,
 ) -> Window:
     """One response among k-1 anchors, shuffled.
 
     An anchor with the response's own words is left out where the panel allows it: a text is
     no evidence about itself.
+
+    Args:
+        panel: Where anchors come from.
+        response: What is measured.
+        number: Of the window, from 0.
+        k: Items.
+        design: How anchors are drawn.
+        seed: Of the measurement.
+        attempt: Counts retries; each is shuffled anew.
+        aims: Where anchors are wanted, points; None: as the design says.
+        used: With `aims`: in how many windows of this response each anchor was already.
     """
     rng = seeded(seed, response.key, panel.value, number, attempt)
     others = [anchor for anchor in panel.anchors if anchor.text != response.text]
     candidates = others if len(others) >= k - 1 else list(panel.anchors)
-    items: list[Anchor | Response] = [*DESIGNS[design](rng, candidates, k - 1)]
-    items.append(response)
+    if aims is None:
+        anchors = DESIGNS[design](rng, candidates, k - 1)
+    else:
+        anchors = aimed(rng, candidates, aims, used or {})
+    items: list[Anchor | Response] = [*anchors, response]
     rng.shuffle(items)
     slot = next(i for i, item in enumerate(items) if item is response)
     return Window(panel.value, panel.definition, tuple(items), slot)

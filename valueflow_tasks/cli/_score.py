@@ -24,9 +24,22 @@ from . import cli
 @click.option("--value", default=None, help="Measure every line on this value.")
 @click.option("--k", default=6, show_default=True, help="Items per window.")
 @click.option("--m", default=3, show_default=True, help="Windows per answer.")
-@click.option("--design", default="bucket", show_default=True, help="Window design.")
+@click.option("--design", default="two-pass", show_default=True, help="Window design.")
 @click.option("--seed", default=0, show_default=True, help="Of the windows.")
 @click.option("--profile", default="auto", show_default=True, help="Judge profile: a path or auto.")
+@click.option(
+    "--journal",
+    default="auto",
+    show_default=True,
+    help="Folder of a model judge's judgements, auto or none.",
+)
+@click.option("--compat", default=None, help="valueflow: the released evaluator.")
+@click.option(
+    "--target-stderr",
+    type=float,
+    default=None,
+    help="Stop asking about an answer once its error is this small.",
+)
 @click.option("--batch", default=64, show_default=True, help="Answers judged between two writes.")
 def score(
     source: Path,
@@ -38,13 +51,28 @@ def score(
     design: str,
     seed: int,
     profile: str,
+    journal: str,
+    compat: str | None,
+    target_stderr: float | None,
     batch: int,
 ) -> None:
     """Measure the answers in SOURCE, JSON lines of {"value", "response", "query"?, "id"?}."""
     from ..score import Scoring, summary_table
 
-    scoring = Scoring(source, output, judge=judge, value=value, k=k, m=m, design=design,
-                      seed=seed, profile=profile)  # fmt: skip
+    scoring = Scoring(
+        source,
+        output,
+        value=value,
+        judge=judge,
+        k=k,
+        m=m,
+        design=design,
+        seed=seed,
+        profile=profile,
+        journal=journal,
+        compat=compat,
+        target_stderr=target_stderr,
+    )
     console = Console(stderr=True)
     columns = (TextColumn("judging"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:

@@ -1,4 +1,4 @@
-"""Judges by name: `embedded`, `ranking:<model>`, `simulated:noise=1:text=0`."""
+"""Judges by name: `embedded`, `simulated:…`, and `ranking|choice|rating:<Inspect model>`."""
 
 from __future__ import annotations
 
@@ -18,59 +18,94 @@ class ResolvedJudge:
     judge: Judge
 
 
-def _simulated(options: str, panels: Sequence[Panel]) -> ResolvedJudge:
+def _simulated(options: str, panels: Sequence[Panel]) -> Judge:
     from .simulated import SimulatedJudge
 
-    judge = SimulatedJudge.parse(options, panels)
-    return ResolvedJudge(judge.name, "", judge)
+    return SimulatedJudge.parse(options, panels)
 
 
-def _embedded(options: str, panels: Sequence[Panel]) -> ResolvedJudge:
-    from .embedded import METHOD_VERSION, EmbeddedJudge
+def _embedded(options: str, panels: Sequence[Panel]) -> Judge:
+    from .embedded import EmbeddedJudge
 
     if options:
         raise ValueFlowError(f"judge 'embedded' takes no options; got {options!r}")
-    return ResolvedJudge("embedded", METHOD_VERSION, EmbeddedJudge(panels))
+    return EmbeddedJudge(panels)
 
 
-def _ranking(model: str, panels: Sequence[Panel]) -> ResolvedJudge:
-    from .model import PROMPT_VERSION, RankingJudge
-
-    if not model:
-        raise ValueFlowError(
-            "judge 'ranking' needs a model: 'ranking:<Inspect model name>', such as "
-            "'ranking:openai/gpt-4o' or 'ranking:vllm/google/gemma-3-27b-it'"
-        )
-    return ResolvedJudge(f"ranking:{model}", PROMPT_VERSION, RankingJudge(model))
-
-
-_MAKERS: Mapping[str, Callable[[str, Sequence[Panel]], ResolvedJudge]] = {
+_LOCAL: Mapping[str, Callable[[str, Sequence[Panel]], Judge]] = {
     "embedded": _embedded,
-    "ranking": _ranking,
     "simulated": _simulated,
 }
+_MODEL_KINDS = ("ranking", "choice", "rating")
 
 
-def resolve_judge(judge: Judge | str, panels: Sequence[Panel]) -> ResolvedJudge:
+def resolve_judge(
+    judge: Judge | str,
+    panels: Sequence[Panel],
+    *,
+    journal: str = "auto",
+    released: bool = False,
+) -> ResolvedJudge:
     """The judge of that name, or the given judge with its own name.
 
     Args:
         judge: A name (`kind[:options]`, colons only), or any object with an async
             `judge(windows)`; it may carry `name` and `prompt_version`.
         panels: The panels that it will be used with.
+        journal: Folder in which a model's judgements are kept and looked up; `auto`: see
+            `valueflow_scorers._journal.default_folder`; `none`: nowhere. Judges that cost
+            nothing, and objects, are not journalled.
+        released: Ask as the released evaluator did (`ranking` only).
 
     Raises:
         ValueFlowError: for an unknown kind or wrong options, or an object that is no judge.
     """
-    if isinstance(judge, str):
-        kind, _, options = judge.partition(":")
-        if kind not in _MAKERS:
-            raise unknown("judge", kind, _MAKERS)
-        return _MAKERS[kind](options, panels)
-    if not isinstance(judge, Judge):
-        raise ValueFlowError(
-            f"{judge!r} is no judge: give a name such as 'embedded', or an object with "
-            "`async def judge(self, windows)`"
-        )
+    if not isinstance(judge, str):
+        if not isinstance(judge, Judge):
+            raise ValueFlowError(
+                f"{judge!r} is no judge: give a name such as 'embedded', or an object with "
+                "`async def judge(self, windows)`"
+            )
+        return _named(judge)
+    kind, _, options = judge.partition(":")
+    if kind in _LOCAL:
+        return _named(_LOCAL[kind](options, panels))
+    if kind not in _MODEL_KINDS:
+        raise unknown("judge", kind, [*_LOCAL, *_MODEL_KINDS])
+    return _journalled(_named(_model_judge(kind, options, released)), journal)
+
+
+def _named(judge: Judge) -> ResolvedJudge:
     name = str(getattr(judge, "name", type(judge).__name__))
     return ResolvedJudge(name, str(getattr(judge, "prompt_version", "")), judge)
+
+
+def _model_judge(kind: str, model: str, released: bool) -> Judge:
+    from . import model as judges
+
+    if not model:
+        raise ValueFlowError(
+            f"judge '{kind}' needs a model: '{kind}:<Inspect model name>', such as "
+            f"'{kind}:openai/gpt-4o' or '{kind}:vllm/google/gemma-3-27b-it'"
+        )
+    if released and kind != "ranking":
+        raise ValueFlowError(f"compat asks for orders: use 'ranking:{model}', not '{kind}:'")
+    if released:
+        return judges.ReleasedJudge(model)
+    classes = {
+        "ranking": judges.RankingJudge,
+        "choice": judges.ChoiceJudge,
+        "rating": judges.RatingJudge,
+    }
+    return classes[kind](model)
+
+
+def _journalled(resolved: ResolvedJudge, journal: str) -> ResolvedJudge:
+    if journal == "none":
+        return resolved
+    from .._journal import JournaledJudge, default_folder, open_journal
+
+    folder = default_folder() if journal == "auto" else journal
+    name, version = resolved.name, resolved.prompt_version
+    judge = JournaledJudge(resolved.judge, name, version, open_journal(str(folder)))
+    return ResolvedJudge(name, version, judge)

@@ -1,74 +1,186 @@
-"""Judges that are language models, through Inspect's providers."""
+"""Judges that are language models, through Inspect's providers.
+
+Requests run concurrently; connections, retries, rate limits and batch modes are Inspect's.
+"""
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
-import anyio
-
 from .._errors import ValueFlowError
-from .._records import Judgement, Window
-from .parse import parse_order
-from .prompts import PROMPT_VERSION, ranking_prompt
+from .._gather import side_by_side
+from .._records import SCALE_END, Judgement, Window
+from .parse import LETTERS, parse_numbers, parse_order
+from .prompts import (
+    PROMPT_VERSION,
+    RELEASED_VERSION,
+    choice_prompt,
+    ranking_prompt,
+    rating_prompt,
+    released_prompt,
+)
 
 if TYPE_CHECKING:
-    from inspect_ai.model import GenerateConfig, Model
+    from inspect_ai.model import GenerateConfig, Model, ModelOutput
 
-__all__ = ["PROMPT_VERSION", "RankingJudge"]
+_TOP_LETTERS = 20  # log-probabilities asked for; providers allow no more
+_ROUNDING_SD = 0.3  # of a rating given in whole points; what it errs besides is fitted
+_NUMBER = re.compile(r"(?<![\w.])[-−+]?\d+(?:\.\d+)?")
 
 
-class RankingJudge:
-    """Asks a model to write down the order of each window.
+class _ModelJudge:
+    """What all of them share: the model, opened with the first judgement."""
 
-    Requests run concurrently; connections, retries and rate limits are Inspect's.
-    """
-
+    kind = ""
     prompt_version = PROMPT_VERSION
 
     def __init__(self, model: str | Model) -> None:
-        """Name the model; it is opened with the first judgement.
+        """Name the model.
 
         Args:
             model: An Inspect model name, or an Inspect model.
         """
         self._model = model
+        self.input_tokens = self.output_tokens = self.paid_calls = 0
 
     @property
     def name(self) -> str:
         """What the judge's profile is filed under."""
-        return f"ranking:{self._model if isinstance(self._model, str) else self._model.name}"
+        return f"{self.kind}:{self._model if isinstance(self._model, str) else self._model.name}"
 
     async def judge(self, windows: Sequence[Window]) -> Sequence[Judgement]:
-        """One order per window; an unreadable reply or a failed call is a failure."""
-        model, config = self._open()
-        judgements: list[Judgement] = [Judgement(failure="not asked")] * len(windows)
+        """One judgement per window; an unreadable reply or a failed call is a failure."""
+        model = self._open()
+        return await side_by_side([partial(self._one, model, window) for window in windows])
 
-        async def ask(index: int, window: Window) -> None:
-            judgements[index] = await _ask(model, config, window)
+    async def _one(self, model: Model, window: Window) -> Judgement:
+        prompt = self._prompt(window)
+        try:
+            # The journal is the only memory: Inspect's own cache knows no prompt versions.
+            output = await model.generate(prompt, config=self._config(), cache=False)
+        except Exception as error:  # providers raise anything; one call must not end the run
+            return Judgement(failure=f"call failed: {type(error).__name__}", raw=str(error)[:500])
+        self.paid_calls += 1
+        if output.usage is not None:
+            self.input_tokens += output.usage.input_tokens
+            self.output_tokens += output.usage.output_tokens
+        if output.stop_reason == "content_filter":
+            return Judgement(failure="judge refused", raw=output.completion)
+        return self._read(output, window)
 
-        async with anyio.create_task_group() as group:
-            for index, window in enumerate(windows):
-                group.start_soon(ask, index, window)
-        return judgements
-
-    def _open(self) -> tuple[Model, GenerateConfig]:
-        from inspect_ai.model import GenerateConfig, get_model
+    def _open(self) -> Model:
+        from inspect_ai.model import get_model
 
         if isinstance(self._model, str):
             try:
-                self._model = get_model(self._model)
+                return get_model(self._model)
             except (ValueError, ImportError) as error:
-                raise ValueFlowError(f"judge 'ranking:{self._model}': {error}") from error
-        return self._model, GenerateConfig(temperature=0.0)
+                raise ValueFlowError(f"judge '{self.name}': {error}") from error
+        return self._model
+
+    def _config(self) -> GenerateConfig:
+        from inspect_ai.model import GenerateConfig
+
+        return GenerateConfig(temperature=0.0)
+
+    def cost(self) -> float | None:
+        """What the calls so far cost, dollars; None where Inspect knows no price."""
+        from inspect_ai.model import ModelUsage, compute_model_cost, get_model_info
+
+        info = get_model_info(self._model)
+        price = getattr(info, "cost", None)
+        if price is None:
+            return None
+        usage = ModelUsage(input_tokens=self.input_tokens, output_tokens=self.output_tokens)
+        return float(compute_model_cost(price, usage))
+
+    def _prompt(self, window: Window) -> str:
+        raise NotImplementedError
+
+    def _read(self, output: ModelOutput, window: Window) -> Judgement:
+        raise NotImplementedError
 
 
-async def _ask(model: Model, config: GenerateConfig, window: Window) -> Judgement:
-    try:
-        # The journal is the only memory: Inspect's own cache does not know prompt versions.
-        output = await model.generate(ranking_prompt(window), config=config, cache=False)
-    except Exception as error:  # a provider may raise anything, and one call must not end the run
-        return Judgement(failure=f"call failed: {type(error).__name__}", raw=str(error)[:500])
-    if output.stop_reason == "content_filter":
-        return Judgement(failure="judge refused", raw=output.completion)
-    return parse_order(output.completion, len(window.items))
+class RankingJudge(_ModelJudge):
+    """Asks a model to write down the order of each window."""
+
+    kind = "ranking"
+
+    def _prompt(self, window: Window) -> str:
+        return ranking_prompt(window)
+
+    def _read(self, output: ModelOutput, window: Window) -> Judgement:
+        return parse_order(output.completion, len(window.items))
+
+
+class ReleasedJudge(_ModelJudge):
+    """The released evaluator's judge: numbers instead of letters, no fences, no queries."""
+
+    kind = "ranking"
+    prompt_version = RELEASED_VERSION
+
+    def _prompt(self, window: Window) -> str:
+        return released_prompt(window)
+
+    def _read(self, output: ModelOutput, window: Window) -> Judgement:
+        return parse_numbers(output.completion, len(window.items))
+
+
+class ChoiceJudge(_ModelJudge):
+    """Reads a model at one token: how probable is each letter as the most supportive."""
+
+    kind = "choice"
+
+    def _prompt(self, window: Window) -> str:
+        return choice_prompt(window)
+
+    def _config(self) -> GenerateConfig:
+        from inspect_ai.model import GenerateConfig
+
+        return GenerateConfig(
+            temperature=0.0, max_tokens=1, logprobs=True, top_logprobs=_TOP_LETTERS
+        )
+
+    def _read(self, output: ModelOutput, window: Window) -> Judgement:
+        found = output.choices[0].logprobs if output.choices else None
+        if found is None or not found.content:
+            raise ValueFlowError(
+                f"judge '{self.name}' returns no log-probabilities: choose a provider that does "
+                "(openai, vllm, hf …), or use 'ranking:' with this model"
+            )
+        chances = [0.0] * len(window.items)
+        first = found.content[0]
+        for token in [*(first.top_logprobs or ())] or [first]:
+            letter = token.token.strip(" \t\n\"'([*▁Ġ").upper()
+            if len(letter) == 1 and letter in LETTERS[: len(chances)]:
+                chances[LETTERS.index(letter)] += math.exp(token.logprob)
+        total = sum(chances)
+        if total <= 0:
+            return Judgement(failure="no letter among the likely tokens", raw=output.completion)
+        return Judgement(
+            probabilities=tuple(chance / total for chance in chances), raw=output.completion
+        )
+
+
+class RatingJudge(_ModelJudge):
+    """Asks a model for a number from -10 to 10: what people do today, to be compared with."""
+
+    kind = "rating"
+
+    def _prompt(self, window: Window) -> str:
+        if window.response_index is None:
+            raise ValueFlowError("a rating judge reads responses; a window without one has none")
+        return rating_prompt(window, window.response_index)
+
+    def _read(self, output: ModelOutput, window: Window) -> Judgement:
+        numbers = _NUMBER.findall(output.completion)
+        if not numbers:
+            return Judgement(failure="no number found", raw=output.completion)
+        value = float(numbers[-1].replace("−", "-"))
+        if abs(value) > SCALE_END:
+            return Judgement(failure="number outside [-10, 10]", raw=output.completion)
+        return Judgement(reading=(value, _ROUNDING_SD), raw=output.completion)

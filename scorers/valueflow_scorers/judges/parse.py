@@ -68,3 +68,16 @@ def _what_is_wrong(letters: str, expected: str) -> str:
     if len(set(letters)) < len(letters):
         return "letters repeated"
     return "letters missing"
+
+
+def parse_numbers(text: str, size: int) -> Judgement:
+    """The last complete list of the numbers 1 to `size`; read only for the released evaluator.
+
+    A vector of ranks has the same form and is read as an order: one of the release's faults.
+    """
+    wanted = list(range(1, size + 1))
+    for match in reversed(list(re.finditer(r"\[([\d\s,]+)\]|((?:\d+\s*[,>]\s*)+\d+)", text))):
+        numbers = [int(number) for number in re.findall(r"\d+", match.group())]
+        if sorted(numbers) == wanted:
+            return Judgement(order=tuple(number - 1 for number in numbers), raw=text)
+    return Judgement(failure="no order found", raw=text)
