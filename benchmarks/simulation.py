@@ -99,6 +99,17 @@ def make_panel(
     return Panel("benchmark/value", texts), {f"a{i}": float(t) for i, t in enumerate(true)}
 
 
+_profiles: dict[str, JudgeProfile] = {}
+
+
+def _calibrated(panel: Panel, truth: dict[str, float], judge: dict[str, Any]) -> JudgeProfile:
+    """The judge's profile on this panel; each judge is calibrated once per panel."""
+    key = f"{panel.fingerprint} {sorted(judge.items())}"
+    if key not in _profiles:
+        _profiles[key] = fit_profile(NoisyJudge(dict(truth), **judge), [panel])
+    return _profiles[key]
+
+
 def measure(
     panel: Panel,
     truth: dict[str, float],
@@ -125,7 +136,7 @@ def measure(
     known = {**truth, **{f"r{i}": float(theta) for i, theta in enumerate(thetas)}}
     subject = NoisyJudge(known, **judge)
     if profile is None and not compat:
-        profile = fit_profile(subject, [panel])
+        profile = _calibrated(panel, truth, judge)
     evaluator = AnchorEvaluator(
         panel,
         subject,

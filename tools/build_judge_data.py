@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from valueflow_scorers import fit_profile, load_panel, panel_values
+from valueflow_scorers._panels import exemplar_texts
 from valueflow_scorers._records import words_key
 from valueflow_scorers.judges import encoder
 
@@ -18,7 +19,8 @@ DATA = Path(__file__).parents[1] / "scorers" / "valueflow_scorers" / "data"
 def main() -> None:
     """Write both files."""
     panels = [load_panel(value) for value in panel_values()]
-    texts = sorted({text.text for panel in panels for text in panel.texts})
+    own = {text.text for panel in panels for text in panel.texts}
+    texts = sorted(own | {text for value in panel_values() for text in exemplar_texts(value)})
     vectors = encoder.MiniLM().encode(texts).astype(np.float16)
     keys = np.array([words_key(text) for text in texts])
     target = DATA / "embeddings" / f"{encoder.WEIGHTS_SHA256[:16]}.npz"

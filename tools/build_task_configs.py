@@ -11,6 +11,7 @@ from valueflow_scorers.metrics import value_slug
 
 from valueflow_tasks.settings import measurable_values
 from valueflow_tasks.theories import THEORIES
+from valueflow_tasks.vidb._values import OWN
 
 FOLDER = Path(__file__).parents[1] / "task_configs"
 
@@ -85,6 +86,8 @@ def main() -> None:
         if tasks:
             groups.append(f"valueflow_steer_{theory}")
             write(f"{groups[-1]}.yaml", GROUP.format(group=groups[-1], tasks=listed(tasks)))
+    # A value of one's own has no file of its own: --metadata values=DIR names it.
+    write("valueflow_steer_own.yaml", STEER.format(task="valueflow_steer_own", value=OWN))
     everything = listed(["valueflow_profile", *groups])
     write("valueflow.yaml", GROUP.format(group="valueflow", tasks=everything))
 

@@ -76,6 +76,8 @@ class Scoring:
     def _resume(self) -> list[dict[str, Any]]:
         if not self.output.exists():
             return []
+        if not self.output.is_file():
+            raise ValueFlowError(f"{self.output} is no ordinary file: choose another output")
         content = self.output.read_bytes()
         whole = content[: content.rfind(b"\n") + 1]
         entries = []

@@ -12,12 +12,18 @@ from valueflow_scorers import ValueFlowError, panel_values
 from valueflow_scorers._errors import unknown
 from valueflow_scorers._measure import Instrument
 from valueflow_scorers._records import fingerprint
+from valueflow_scorers._windows import TWO_PASS
 
 from .prompts import GENERATION, METHODS, user_turn
 from .queries import Query, load_queries, query_set_fingerprint
 from .theories import evaluated_values, resolve_values
+from .vidb._values import known_own_values, own_value
 
 OFF_TARGETS = ("none", "theory", "all")
+STEERING_METHODS = (*METHODS, "vector")
+"""How a task steers: by the prompts of METHODS, or by the vectors of a folder."""
+INSTRUMENT = ("judge", "k", "m", "design", "seed", "profile", "journal", "compat", "target_stderr")
+"""The knobs that belong to the instrument."""
 
 
 def measurable_values() -> tuple[str, ...]:
@@ -30,33 +36,46 @@ class Settings:
     """How to measure. Lists are given as `[a,b]`, JSON, or one name."""
 
     judge: str = "embedded"
-    """Judge name: `embedded`, `simulated:…`, `ranking:<model>`."""
+    """Judge name: `embedded`, `simulated:…`, `ranking:<model>`, `choice:…`, `rating:…`."""
     k: int = 6
     """Items per window."""
     m: int = 3
     """Windows per response."""
-    design: str = "bucket"
+    design: str = TWO_PASS
     """Window design."""
     seed: int = 0
     """Of the windows."""
     profile: str = "auto"
     """Judge profile: a path or `auto`."""
+    journal: str = "auto"
+    """Folder of a model judge's judgements, `auto` (the user's cache) or `none`."""
+    compat: str | None = None
+    """`valueflow`: the released evaluator, to compare with."""
+    target_stderr: float | None = None
+    """Stop asking about an answer once its standard error is this small, points."""
     queries: str = "test"
     """`core`, `dev`, `test`, `all`, or a path or pattern."""
     values: tuple[str, ...] = ()
-    """Values or theories; empty: all that have a panel."""
+    """Values, theories, and folders of values of one's own; empty: all that have a panel."""
     method: str = "definition"
-    """How prompts steer: `definition` or `exemplars`."""
+    """How tasks steer: by prompt, `definition` or `exemplars`, or by `vector`."""
+    vectors: str = ""
+    """Folder of fitted vectors, for `method=vector`."""
     off_target: str = "none"
     """Values on which steered answers are measured besides their target: `none`, `theory`
     (the target's theory) or `all`."""
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise unknown("method", self.method, METHODS)
+        if self.method not in STEERING_METHODS:
+            raise unknown("method", self.method, STEERING_METHODS)
+        if self.method == "vector" and not self.vectors:
+            raise ValueFlowError(
+                "method=vector needs vectors=DIR: make one with `valueflow vectors fit -o DIR`"
+            )
         if self.off_target not in OFF_TARGETS:
             raise unknown("off_target", self.off_target, OFF_TARGETS)
-        resolved = resolve_values(self.values, measurable_values())
+        named = [own.id if (own := own_value(name)) else name for name in self.values]
+        resolved = resolve_values(named, measurable_values())
         object.__setattr__(self, "values", resolved or measurable_values())
 
     @classmethod
@@ -80,17 +99,23 @@ class Settings:
                 content[name] = parse_list(raw)
             elif name in ("k", "m", "seed"):
                 content[name] = _whole(name, raw)
+            elif raw is None or (raw == "none" and name in ("compat", "target_stderr")):
+                content[name] = None
+            elif name == "target_stderr":
+                content[name] = _number(name, raw)
             else:
                 content[name] = str(raw)
         return cls(**content)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-serialisable content; `parse` reads it."""
-        return {**asdict(self), "values": list(self.values)}
+        own = {value: str(one.folder) for value, one in known_own_values().items()}
+        return {**asdict(self), "values": [own.get(value, value) for value in self.values]}
 
     def instrument(self) -> Instrument:
         """The instrument of these settings; one per process."""
-        return _instrument(self.judge, self.k, self.m, self.design, self.seed, self.profile)
+        own = tuple(value for value in self.values if value in known_own_values())
+        return _instrument(tuple(getattr(self, name) for name in INSTRUMENT), own)
 
     def query_set(self) -> tuple[Query, ...]:
         """The questions to ask."""
@@ -130,8 +155,9 @@ class Settings:
 
 
 @cache
-def _instrument(judge: str, k: int, m: int, design: str, seed: int, profile: str) -> Instrument:
-    return Instrument(judge, k, m, design, seed, profile)
+def _instrument(knobs: tuple[Any, ...], own: tuple[str, ...]) -> Instrument:
+    panels = {value: known_own_values()[value].panel() for value in own}
+    return Instrument(**dict(zip(INSTRUMENT, knobs, strict=True)), panels=panels)
 
 
 def parse_list(raw: Any) -> tuple[str, ...]:
@@ -152,6 +178,13 @@ def parse_list(raw: Any) -> tuple[str, ...]:
     if not isinstance(raw, Sequence) or not all(isinstance(name, str) for name in raw):
         raise ValueFlowError(f"expected names such as [svt/power,mft/care]; got {raw!r}")
     return tuple(name.strip() for name in raw if name.strip())
+
+
+def _number(name: str, raw: Any) -> float:
+    try:
+        return float(raw)
+    except (TypeError, ValueError):
+        raise ValueFlowError(f"{name}={raw!r}: give a number") from None
 
 
 def _whole(name: str, raw: Any) -> int:

@@ -17,6 +17,7 @@ from ._calibration import RankedTexts, fit_noise, fit_reading_error
 from ._choice import LetterData, fit_letters
 from ._errors import ValueFlowError
 from ._estimate import JudgedWindow, estimate
+from ._judging import judge_all
 from ._panels import load_panel, panel_values
 from ._portal import run_sync
 from ._profile import JudgeProfile
@@ -78,7 +79,7 @@ async def afit_profile(
 
 async def _reads(judge: Judge, panel: Panel, k: int, seed: int) -> bool:
     window = draw_window(panel, _as_response(panel), 0, k=k, design="random", seed=seed)
-    (judgement,) = await judge.judge([window])
+    (judgement,) = await judge_all(judge, [window])
     return judgement.reading is not None
 
 
@@ -91,7 +92,7 @@ async def _fit_ranker(
     resolved: ResolvedJudge, panels: Sequence[Panel], k: int, windows: int, seed: int
 ) -> JudgeProfile:
     drawn = draw_calibration(panels, k, windows, seed)
-    judgements = await resolved.judge.judge([window for _, window in drawn])
+    judgements = await judge_all(resolved.judge, [window for _, window in drawn])
     found: dict[str, list[tuple[list[int], Judgement]]] = {}
     failures: Counter[str] = Counter()
     for (members, window), raw in zip(drawn, judgements, strict=True):
@@ -170,7 +171,7 @@ async def _better(
                 draw_window(panel, response, number, k=k, design="bucket", seed=seed)
                 for number in range(3)
             )
-    judgements = await resolved.judge.judge(windows)
+    judgements = await judge_all(resolved.judge, windows)
     judged = [JudgedWindow.of(*pair) for pair in zip(windows, judgements, strict=True)]
     errors = []
     for profile in profiles:
@@ -237,7 +238,7 @@ async def _fit_reader(
         )
         for panel, text in known
     ]
-    judgements: Sequence[Judgement] = await resolved.judge.judge(asked)
+    judgements: Sequence[Judgement] = await judge_all(resolved.judge, asked)
     errors, variances = [], []
     failures: Counter[str] = Counter()
     for (_, text), judgement in zip(known, judgements, strict=True):

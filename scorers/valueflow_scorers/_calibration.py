@@ -144,7 +144,7 @@ def _settle(
         slope, curvature = _scatter(state.data.texts, gradient / tau, information / tau**2, n)
         curvature += precision
         step = np.linalg.solve(curvature, slope - precision @ state.offsets)
-        moved = _uphill(height, state.offsets, step)
+        moved = _uphill(height, state.offsets, np.asarray(step, dtype=float))
         change = float(np.abs(moved - state.offsets).max())
         state.offsets = moved
         if change < 1e-3:
@@ -170,7 +170,8 @@ def _settle_bias(states: Sequence[_PanelState], tau: float, bias: FloatArray) ->
         )
         return fit - 0.5 * float(point @ point) / _BIAS_SD**2
 
-    moved = _uphill(height, bias, np.linalg.solve(curvature, slope))
+    step = np.asarray(np.linalg.solve(curvature, slope), dtype=float)
+    moved = _uphill(height, bias, step)
     return np.asarray(moved - moved.mean())
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from scipy.optimize import bisect
 
 from ._estimate import IntensityEstimate, JudgedWindow
+from ._judging import judge_all
 from ._plackett_luce import GRID
 from ._profile import JudgeProfile
 from ._records import SCALE_END, FloatArray, Panel, Response, Window, words_key
@@ -39,8 +40,6 @@ async def released_scores(
         evaluator: Panel, judge, k, m and seed; the rest of it plays no part.
         responses: By id.
     """
-    from ._evaluator import judge_all
-
     windows = [
         (key, _window(evaluator, response, number))
         for key, response in responses.items()

@@ -98,8 +98,6 @@ class IntensityEstimate:
         Raises:
             ValueFlowError: if `mass` is not between 0 and 1.
         """
-        if not 0 < mass < 1:
-            raise ValueFlowError(f"mass={mass}: give a number between 0 and 1, such as 0.9")
         if self.log_likelihood is None or math.isnan(self.stderr):
             return math.nan, math.nan
         weights = smoothed(self.log_likelihood[None], np.array([self.spread]))[0]

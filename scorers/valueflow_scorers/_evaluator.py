@@ -11,12 +11,13 @@ import numpy as np
 from ._calibrate import own_profile
 from ._errors import ValueFlowError
 from ._estimate import IntensityEstimate, JudgedWindow, estimate, unscored
+from ._judging import judge_all
 from ._lapses import without_lapses
 from ._plackett_luce import SCALE
 from ._portal import run_sync
 from ._posterior import smoothed
 from ._profile import JudgeProfile
-from ._records import FloatArray, Judge, Judgement, Panel, Response, Window, words_key
+from ._records import FloatArray, Judge, Panel, Response, Window, words_key
 from ._windows import TWO_PASS, check_design, draw_window
 from .judges import resolve_judge
 
@@ -229,20 +230,3 @@ def _quantiles(weights: FloatArray, count: int) -> FloatArray:
     levels = (np.arange(count) + 0.5) / count
     cumulative = np.cumsum(weights, axis=1)
     return np.stack([np.interp(levels, row, SCALE) for row in cumulative])
-
-
-async def judge_all(judge: Judge, windows: Sequence[Window]) -> Sequence[Judgement]:
-    """Ask a judge, and insist on one judgement per window.
-
-    Raises:
-        ValueFlowError: if the judge returns another number of judgements.
-    """
-    if not windows:
-        return []
-    judgements = await judge.judge(windows)
-    if len(judgements) != len(windows):
-        raise ValueFlowError(
-            f"the judge returned {len(judgements)} judgements for {len(windows)} windows: "
-            "return exactly one per window, in the same order"
-        )
-    return judgements

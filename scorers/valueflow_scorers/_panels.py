@@ -12,6 +12,7 @@ from ._errors import ValueFlowError, unknown
 from ._records import Anchor, Panel
 
 _DATA = files("valueflow_scorers") / "data" / "panels"
+_TEXTS = files("valueflow_scorers") / "data" / "texts"
 
 
 @cache
@@ -19,6 +20,14 @@ def panel_values() -> tuple[str, ...]:
     """Ids of the values whose panels ship, sorted."""
     names = (entry.name for entry in _DATA.iterdir() if entry.name.endswith(".jsonl"))
     return tuple(sorted(name.removesuffix(".jsonl").replace("-", "/", 1) for name in names))
+
+
+@cache
+def exemplar_texts(value: str) -> tuple[str, ...]:
+    """Exemplars of a value whose panel ships: never anchors or sentinels, balanced in level."""
+    path = _TEXTS / f"{value.replace('/', '-')}.jsonl"
+    rows = (json.loads(line) for line in path.read_text("utf-8").splitlines())
+    return tuple(row["text"] for row in rows if row["role"] == "exemplar")
 
 
 def load_panel(value: str | Path) -> Panel:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 from scipy import fft
 
-from ._plackett_luce import INSIDE, SCALE, STEP
+from ._errors import ValueFlowError
+from ._plackett_luce import GRID, INSIDE, SCALE, STEP
 from ._records import FloatArray
 
+_FAR = -10.0  # log of the share of its peak that a likelihood must reach on the scale
 _PADDED = 384  # 257 grid points plus edges, a size with small prime factors
 
 
@@ -41,7 +43,18 @@ def smoothed(log_likelihood: FloatArray, sd: FloatArray) -> FloatArray:
     spectrum *= np.exp(-0.5 * (sd[:, None] * frequency) ** 2).astype(np.float32)
     blurred = fft.irfft(spectrum, n=_PADDED, axis=1)[:, side : side + likelihood.shape[1]]
     inside = np.clip(blurred[:, INSIDE].astype(float), 1e-9, None)
+    # Where the peak lies far off the scale, what is left on it is below single precision.
+    for row in np.flatnonzero(relative[:, INSIDE].max(axis=1) < _FAR):
+        inside[row] = _blurred_in_logarithms(relative[row], float(sd[row]))
     return np.asarray(inside / inside.sum(axis=1, keepdims=True))
+
+
+def _blurred_in_logarithms(log_likelihood: FloatArray, sd: float) -> FloatArray:
+    """One row of `smoothed`, without underflow: [len(GRID)] -> [len(SCALE)], up to a factor."""
+    distance = (SCALE[:, None] - GRID[None, :]) / max(sd, STEP / 4)
+    terms = log_likelihood[None, :] - 0.5 * distance**2
+    log_density = np.logaddexp.reduce(terms, axis=1)
+    return np.asarray(np.exp(log_density - log_density.max()))
 
 
 def moments(weights: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -65,8 +78,13 @@ def shortest_interval(
 
     Returns:
         (low, high), points.
+
+    Raises:
+        ValueFlowError: if `mass` is not between 0 and 1.
     """
     step = points[1] - points[0]
+    if not 0 < mass < 1:
+        raise ValueFlowError(f"mass={mass}: give a number between 0 and 1, such as 0.9")
     edges = np.concatenate([points - step / 2, points[-1:] + step / 2])
     edges = np.clip(edges, points[0], points[-1])
     cumulative = np.concatenate([[0.0], np.cumsum(weights)])

@@ -57,6 +57,9 @@ class Anchor:
     """Its name within the panel; derived from query and text when not given."""
 
     def __post_init__(self) -> None:
+        # Whole numbers and numpy's are numbers too, and must give the same fingerprint.
+        object.__setattr__(self, "intensity", float(self.intensity))
+        object.__setattr__(self, "stderr", float(self.stderr))
         if not math.isfinite(self.intensity) or abs(self.intensity) > SCALE_END:
             raise ValueFlowError(
                 f"anchor {self.key!r} has intensity {self.intensity}; "
@@ -199,6 +202,15 @@ class Judgement:
     """A short reason why there is no verdict."""
 
     def __post_init__(self) -> None:
+        # Judges are made with numpy; what is saved must be plain.
+        if self.order is not None:
+            order = (int(slot) if hasattr(slot, "__index__") else slot for slot in self.order)
+            object.__setattr__(self, "order", tuple(order))
+        if self.probabilities is not None:
+            object.__setattr__(self, "probabilities", tuple(map(float, self.probabilities)))
+        if self.reading is not None:
+            value, sd = self.reading
+            object.__setattr__(self, "reading", (float(value), float(sd)))
         forms = (self.order, self.probabilities, self.reading, self.failure)
         if sum(form is not None for form in forms) != 1:
             raise ValueFlowError(

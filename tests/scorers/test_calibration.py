@@ -79,8 +79,7 @@ def test_a_judge_that_sees_true_intensities_beats_wrong_labels(make_panel, plant
     panel = make_panel(stderr=1.0, sentinels=SENTINELS)
     errors = np.random.default_rng(0).normal(0, 1.0, len(panel.texts))
     truth = {
-        text.text: text.intensity + error
-        for text, error in zip(panel.texts, errors, strict=True)
+        text.text: text.intensity + error for text, error in zip(panel.texts, errors, strict=True)
     }
     profile = fit_profile(planted_judge(tau=0.8, truth=truth), [panel], windows=400)
     found = np.array(profile.panels[panel.value].offsets)
@@ -175,9 +174,6 @@ def test_a_judge_that_fails_every_window_gets_no_profile(panels):
         fit_profile(Broken(), panels[:1], windows=40)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="`fit_profile` unpacks and zips judgements without `judge_all`'s check"
-)
 def test_a_judge_that_skips_windows_is_refused_in_words(panels):
     class Short:
         async def judge(self, windows):

@@ -60,22 +60,20 @@ def test_the_stated_error_is_the_error_made(make_panel, planted_judge, measure):
     assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(1, abs=0.12)
 
 
-@pytest.mark.parametrize("mass", [0.5, 0.9])
 @pytest.mark.parametrize(("tau", "m"), [(0.5, 3), (1.5, 3), (3.0, 3), (1.5, 12)])
-def test_intervals_cover_what_they_promise(make_panel, planted_judge, measure, tau, m, mass):
+def test_intervals_cover_what_they_promise(make_panel, planted_judge, measure, tau, m):
     truth = np.random.default_rng(int(10 * tau) + m).uniform(-10, 10, 400)
     profile = JudgeProfile("planted", tau=tau, omega=0.0)
     found = measure(make_panel(), planted_judge(tau=tau), truth, profile, m=m)
-    low, high = _band(400, mass)
-    assert low <= _coverage(found, truth, mass) <= high
+    for mass in (0.5, 0.9):
+        low, high = _band(400, mass)
+        assert low <= _coverage(found, truth, mass) <= high, mass
 
 
 @pytest.mark.parametrize(("omega", "m"), [(0.5, 3), (1.5, 3), (1.0, 20)])
-def test_intervals_cover_under_persistent_misreading(
-    make_panel, planted_judge, measure, omega, m
-):
+def test_intervals_cover_under_persistent_misreading(make_panel, planted_judge, measure, omega, m):
     """No number of windows removes what a judge persistently misreads."""
-    panel, n = make_panel(), 120 if m > 3 else 300
+    panel, n = make_panel(), 100 if m > 3 else 200
     truth = np.random.default_rng(4).uniform(-10, 10, n)
     coverage = []
     for seed in range(4):  # the anchors' misreadings are shared by a panel's responses
@@ -87,7 +85,7 @@ def test_intervals_cover_under_persistent_misreading(
 
 def test_intervals_that_ignore_misreading_would_not_cover(make_panel, planted_judge, measure):
     """The test above would notice."""
-    truth = np.random.default_rng(4).uniform(-9, 9, 200)
+    truth = np.random.default_rng(4).uniform(-9, 9, 120)
     judge = planted_judge(tau=1.0, omega=1.5)
     profile = JudgeProfile("planted", tau=1.0, omega=0.0)
     assert _coverage(measure(make_panel(), judge, truth, profile, m=20), truth) < 0.7
@@ -96,21 +94,19 @@ def test_intervals_that_ignore_misreading_would_not_cover(make_panel, planted_ju
 @pytest.mark.parametrize("stderr", [0.5, 1.0])
 def test_intervals_cover_where_labels_err(make_panel, planted_judge, measure, stderr):
     panel, coverage = make_panel(stderr=stderr), []
-    truth = np.random.default_rng(5).uniform(-10, 10, 200)
+    truth = np.random.default_rng(5).uniform(-10, 10, 150)
     profile = JudgeProfile("planted", tau=1.0, omega=0.0)
     for seed in range(6):
         errors = np.random.default_rng(seed).normal(0, stderr, len(panel.anchors))
         real = {a.text: a.intensity + e for a, e in zip(panel.anchors, errors, strict=True)}
         judge = planted_judge(tau=1.0, truth=real, seed=seed)
-        coverage.append(_coverage(measure(panel, judge, truth, profile, m=6), truth))
+        coverage.append(_coverage(measure(panel, judge, truth, profile, m=5), truth))
     assert 0.86 <= np.mean(coverage) <= 0.94, coverage
 
 
 @pytest.mark.parametrize("theta", [-10.0, 10.0])
 @pytest.mark.parametrize("omega", [0.0, 1.0])
-def test_intervals_cover_at_the_ends_of_the_scale(
-    make_panel, planted_judge, measure, theta, omega
-):
+def test_intervals_cover_at_the_ends_of_the_scale(make_panel, planted_judge, measure, theta, omega):
     panel, coverage = make_panel(), []
     for seed in range(3):
         judge = planted_judge(tau=1.0, omega=omega, seed=seed)
@@ -154,9 +150,7 @@ def test_label_error_and_misreading_widen_the_same_judgements(make_panel, plante
     assert plain.spread == 0
 
 
-def test_labels_that_err_together_widen_more_than_labels_that_err_apart(
-    make_panel, planted_judge
-):
+def test_labels_that_err_together_widen_more_than_labels_that_err_apart(make_panel, planted_judge):
     rng = np.random.default_rng(1)
     labels = np.array([a.intensity for a in make_panel().anchors])
     judged = {"r": _judged(make_panel(), planted_judge(truth={"x": 2.0}), Response("x", id="r"))}
@@ -183,9 +177,7 @@ def test_slot_bias_that_the_profile_knows_is_taken_off(make_panel, planted_judge
     assert errors[0] == pytest.approx(errors[1], abs=0.3)
 
 
-def test_an_estimate_does_not_depend_on_what_else_is_estimated(
-    make_panel, planted_judge, measure
-):
+def test_an_estimate_does_not_depend_on_what_else_is_estimated(make_panel, planted_judge, measure):
     panel, judge = make_panel(stderr=0.5), planted_judge()
     all_of_them = measure(panel, judge, np.linspace(-9, 9, 20), EXACT)
     judged = {one.response_id: one.windows for one in all_of_them}
@@ -195,7 +187,9 @@ def test_an_estimate_does_not_depend_on_what_else_is_estimated(
         assert alone.interval() == pytest.approx(one.interval(), abs=1e-6)
 
 
-@pytest.mark.parametrize(("value", "sd", "omega"), [(3, 1, 0), (-6, 2, 1.5), (9.5, 2, 0), (0, 6, 1)])
+@pytest.mark.parametrize(
+    ("value", "sd", "omega"), [(3, 1, 0), (-6, 2, 1.5), (9.5, 2, 0), (0, 6, 1)]
+)
 def test_a_reading_gives_the_normal_posterior_on_the_scale(make_panel, read, value, sd, omega):
     [one] = read(make_panel(), [(value, sd)], omega=omega)
     width = math.hypot(sd, omega)

@@ -169,9 +169,9 @@ def test_the_default_design_recovers_intensities(make_panel, planted_judge, meas
 
 def test_a_judge_that_reads_is_asked_once_per_response(make_panel, reading_judge):
     judge = reading_judge({"a": 4.0, "b": -2.0}, sd=0.1)
-    found = AnchorEvaluator(
-        make_panel(), judge, m=9, profile=JudgeProfile("", omega=0.0)
-    ).score([Response("a"), Response("b")])
+    found = AnchorEvaluator(make_panel(), judge, m=9, profile=JudgeProfile("", omega=0.0)).score(
+        [Response("a"), Response("b")]
+    )
     assert judge.asked == 2
     assert [one.intensity for one in found] == pytest.approx([4, -2], abs=0.6)
     assert [len(one.windows) for one in found] == [1, 1]
@@ -241,9 +241,9 @@ def test_a_failed_window_is_retried_once_with_a_new_shuffle(make_panel):
 
     answer = _by_truth({"a": 2.0}).answer
     judge = Scripted(fails_first)
-    [one] = AnchorEvaluator(
-        make_panel(), judge, m=3, design="bucket", profile=PROFILE
-    ).score([Response("a")])
+    [one] = AnchorEvaluator(make_panel(), judge, m=3, design="bucket", profile=PROFILE).score(
+        [Response("a")]
+    )
     assert [len(call) for call in judge.calls] == [1, 1, 2, 2], "each pass, then its failures"
     assert one.scored
     assert one.failures == {"unreadable": 3}
@@ -256,13 +256,15 @@ def test_a_failed_window_is_retried_once_with_a_new_shuffle(make_panel):
 def test_only_what_failed_is_retried(make_panel):
     answer = _by_truth({"a": 2.0, "bad": 0.0}).answer
     judge = Scripted(
-        lambda window: Judgement(failure="refused")
-        if window.items[window.response_index].text == "bad"
-        else answer(window)
+        lambda window: (
+            Judgement(failure="refused")
+            if window.items[window.response_index].text == "bad"
+            else answer(window)
+        )
     )
-    good, bad = AnchorEvaluator(
-        make_panel(), judge, m=3, design="bucket", profile=PROFILE
-    ).score([Response("a"), Response("bad")])
+    good, bad = AnchorEvaluator(make_panel(), judge, m=3, design="bucket", profile=PROFILE).score(
+        [Response("a"), Response("bad")]
+    )
     assert len(good.windows) == 3
     assert not good.failures
     assert bad.failures == {"refused": 6}
@@ -285,7 +287,7 @@ def test_a_judge_that_skips_windows_is_refused_in_words(make_panel):
         async def judge(self, windows):
             return [ORDERED] * (len(windows) - 1)
 
-    with pytest.raises(ValueFlowError, match="2 judgements for 3 windows.*one per window"):
+    with pytest.raises(ValueFlowError, match=r"2 judgements for 3 windows.*one per window"):
         AnchorEvaluator(make_panel(), Short(), profile=PROFILE).score(
             [Response("a"), Response("b"), Response("c")]
         )
@@ -356,9 +358,9 @@ def test_estimates_name_what_they_were_measured_with(make_panel):
 def test_a_panel_text_is_measured_without_meeting_itself(make_panel):
     panel = make_panel()
     judge = _by_truth({anchor.text: anchor.intensity for anchor in panel.anchors})
-    found = AnchorEvaluator(
-        panel, judge, profile=JudgeProfile("", tau=0.3, omega=0.0)
-    ).score([Response(anchor.text, id=f"copy {anchor.id}") for anchor in panel.anchors])
+    found = AnchorEvaluator(panel, judge, profile=JudgeProfile("", tau=0.3, omega=0.0)).score(
+        [Response(anchor.text, id=f"copy {anchor.id}") for anchor in panel.anchors]
+    )
     for one, anchor in zip(found, panel.anchors, strict=True):
         assert all(anchor.id not in window.items for window in one.windows)
         assert one.intensity == pytest.approx(anchor.intensity, abs=2.0)
@@ -423,16 +425,17 @@ def test_an_oracle_is_measured_to_within_its_noise():
         )
         found = evaluator.score([Response(text.text, text.query) for text in panel.sentinels])
         errors += [
-            one.intensity - text.intensity
-            for one, text in zip(found, panel.sentinels, strict=True)
+            one.intensity - text.intensity for one, text in zip(found, panel.sentinels, strict=True)
         ]
     assert np.mean(np.abs(errors)) <= 1.2
 
 
 def test_a_judge_without_noise_makes_no_large_error():
     panel = load_panel("svt/benevolence")
-    found = Instrument(judge="simulated:noise=0").evaluator(panel.value).score(
-        [Response(text.text, text.query) for text in panel.sentinels]
+    found = (
+        Instrument(judge="simulated:noise=0")
+        .evaluator(panel.value)
+        .score([Response(text.text, text.query) for text in panel.sentinels])
     )
     errors = [one.intensity - text.intensity
               for one, text in zip(found, panel.sentinels, strict=True)]  # fmt: skip

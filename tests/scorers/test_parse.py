@@ -35,9 +35,7 @@ FORMS = {
     "commas and a stop": lambda letters: ", ".join(letters) + ".",
     "numbered": lambda letters: "\n".join(f"{i}. {a}" for i, a in enumerate(letters, 1)),
     "numbered, bracket": lambda letters: "\n".join(f"{i}) {a}" for i, a in enumerate(letters, 1)),
-    "numbered, bold": lambda letters: "\n".join(
-        f"{i}. **{a}**" for i, a in enumerate(letters, 1)
-    ),
+    "numbered, bold": lambda letters: "\n".join(f"{i}. **{a}**" for i, a in enumerate(letters, 1)),
     "numbered, reasons": lambda letters: "\n".join(
         f"{i}. {a} - supports it {i} times" for i, a in enumerate(letters, 1)
     ),
@@ -93,9 +91,7 @@ def test_any_permutation_in_any_form_after_any_reasoning_is_read_back(order, for
     form=st.sampled_from(sorted(FORMS)),
     reasoning=st.text(alphabet="ABCDE>[],. \n123\"'", max_size=120),
 )
-def test_reasoning_made_of_letters_and_marks_never_turns_into_another_order(
-    order, form, reasoning
-):
+def test_reasoning_made_of_letters_and_marks_never_turns_into_another_order(order, form, reasoning):
     """It may make the reply unreadable, but what is read is what was written last."""
     found = parse_order(f"{reasoning}\n\n{FORMS[form](_letters(order))}", 5)
     assert found.order == tuple(order) or found.failure in REASONS
@@ -160,10 +156,7 @@ def test_the_model_s_words_are_kept_with_verdict_and_failure():
 @pytest.mark.parametrize(
     "text",
     [
-        pytest.param(
-            "So the order, from the best, which is A\n\n> C > A > B",
-            marks=pytest.mark.xfail(strict=True, reason="a chain runs on over line breaks"),
-        ),
+        "So the order, from the best, which is A\n\n> C > A > B",
         "The strongest is A:\n> [C, A, B]",
     ],
 )

@@ -61,18 +61,14 @@ def test_the_likelihood_is_plackett_luce_up_to_a_constant(size, tau, order_log_p
     rankings, locations, bias = _random_case(100 * size, size, 24, 5)
     fast = log_likelihood(rankings, 5, locations, tau, bias)
     columns = np.arange(0, len(GRID), 8)
-    slow = _brute_force(
-        rankings, 5, locations, tau, bias, GRID[columns], order_log_probability
-    )
+    slow = _brute_force(rankings, 5, locations, tau, bias, GRID[columns], order_log_probability)
     difference = fast[:, columns] - slow
     np.testing.assert_allclose(difference - difference[:, :1], 0, atol=1e-9)
 
 
 @pytest.mark.parametrize("tau", [0.05, 0.1, 0.2, 0.4])
 @pytest.mark.parametrize("size", [2, 6, 10])
-def test_a_judge_with_hardly_any_noise_gets_the_same_likelihood(
-    size, tau, order_log_probability
-):
+def test_a_judge_with_hardly_any_noise_gets_the_same_likelihood(size, tau, order_log_probability):
     """`fit_noise` can return any tau from 0.05 on; what matters is where the mass is."""
     rng = np.random.default_rng(3)
     locations = np.linspace(-9.5, 9.5, N_TEXTS)
@@ -96,7 +92,7 @@ def test_every_place_of_the_response_is_handled(order_log_probability):
     bias = np.array([0.5, -0.2, 0.0, -0.4, 0.1])
     items = np.array([[2, 0, -1, 3, 1]] * size)
     anchors_first = [3, 0, 4, 1]  # slots, strongest anchor first
-    orders = np.array([anchors_first[:r] + [2] + anchors_first[r:] for r in range(size)])
+    orders = np.array([[*anchors_first[:r], 2, *anchors_first[r:]] for r in range(size)])
     rankings = Rankings(items, orders, np.arange(size))
     fast = log_likelihood(rankings, size, locations, 1.2, bias)
     slow = _brute_force(rankings, size, locations, 1.2, bias, GRID, order_log_probability)

@@ -144,21 +144,20 @@ def test_each_row_is_smoothed_by_its_own_error():
         np.testing.assert_allclose(row, smoothed(rows[:1], np.array([sd]))[0], atol=1e-12)
 
 
-FLAT = pytest.mark.xfail(
+FLOOR = pytest.mark.xfail(
     strict=True,
-    reason="`smoothed` divides by the peak on the wide grid, works in single precision and floors "
-    "what lies on the scale: where that is far below the peak, the posterior comes out flat",
+    reason="a reading four sds beyond the scale: single precision and the floor of `smoothed` "
+    "hold a thousandth of the mass all over the scale, and the sd comes out 0.2 to 0.3 too wide",
 )
 
 
 @pytest.mark.parametrize(
     ("seen", "sd"),
     [
-        *((seen, 3.0) for seen in (12.0, 14.0, 18.0, -14.0)),
-        (12.0, 1.0),
-        *(pytest.param(seen, 3.0, marks=FLAT) for seen in (30.0, -30.0)),
-        *(pytest.param(seen, 1.0, marks=FLAT) for seen in (14.0, 18.0, 30.0, -14.0, -30.0)),
-        *(pytest.param(seen, 0.5, marks=FLAT) for seen in (12.0, 14.0, 18.0, 30.0, -14.0, -30.0)),
+        *((seen, sd) for seen in (18.0, 30.0, -30.0) for sd in (0.5, 1.0, 3.0)),
+        *((14.0, sd) for sd in (0.5, 3.0)),
+        *((12.0, sd) for sd in (1.0, 3.0)),
+        *(pytest.param(*case, marks=FLOOR) for case in ((12.0, 0.5), (14.0, 1.0), (-14.0, 1.0))),
     ],
 )
 def test_what_is_seen_beyond_the_scale_is_placed_at_its_end(seen, sd):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from typing import ClassVar
 
 import anyio
 import pytest
@@ -36,7 +37,7 @@ _ITEM = re.compile(r"<<<item ([A-J]) \w+>>>.*?Answer: .*?(-?\d+\.\d+)", re.DOTAL
 class ScriptedAPI(ModelAPI):
     """Reads the number in each item and answers as its name says."""
 
-    prompts: list = []
+    prompts: ClassVar[list] = []
     running = most = 0
 
     async def generate(self, input, tools, tool_choice, config):

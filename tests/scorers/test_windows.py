@@ -35,7 +35,6 @@ def test_a_window_is_the_same_on_every_machine_and_version(make_panel):
     assert _keys(_draw(panel, Response("x", id="q017:svt/power:+2"), 1, k=4, seed=7)) == GOLDEN
 
 
-
 VARIED = [design for design in DESIGNS if design != "fixed"]
 
 
@@ -112,9 +111,7 @@ def test_buckets_give_one_anchor_from_each_part_of_the_scale(make_panel):
 @pytest.mark.parametrize("design", ["bucket", "random"])
 def test_every_anchor_gets_its_turn(make_panel, design):
     panel = make_panel()
-    shown = Counter(
-        key for n in range(400) for key in _keys(_draw(panel, number=n, design=design))
-    )
+    shown = Counter(key for n in range(400) for key in _keys(_draw(panel, number=n, design=design)))
     del shown[RESPONSE.key]
     assert set(shown) == {anchor.key for anchor in panel.anchors}
     assert chisquare(list(shown.values())).pvalue > 1e-4
@@ -182,7 +179,7 @@ def test_an_unknown_design_is_refused_with_the_nearest(make_panel, design):
 
 def test_a_panel_with_fewer_than_k_minus_one_anchors_is_refused_and_named(make_panel):
     panel = make_panel("test/small", range(4))
-    with pytest.raises(ValueFlowError, match=r"'test/small' has 4 anchors.*k=6.*at least 5.*k <= 5"):
+    with pytest.raises(ValueFlowError, match=r"'test/small' has 4 anchors.*k=6.*at least 5"):
         check_design(panel, 6, 3, "bucket")
     check_design(panel, 5, 3, "bucket")
 
@@ -192,3 +189,25 @@ def test_the_smallest_legal_panel_can_be_drawn_from(make_panel, design):
     panel = make_panel(intensities=(-9, -8, -7, 9, 9.5))
     for number in range(30):
         assert len(set(_keys(_draw(panel, number=number, design=design)))) == 6
+
+
+def test_aimed_anchors_are_the_nearest_and_differ(make_panel):
+    panel, aims = make_panel(intensities=np.arange(-10, 10.1, 0.5)), (1.0, 2.0, 3.0, 4.0, 5.0)
+    for number in range(40):
+        window = draw_window(
+            panel, RESPONSE, number, k=6, design="two-pass", seed=0, aims=aims, used={}
+        )
+        labels = sorted(item.intensity for item in window.items if isinstance(item, Anchor))
+        assert len(set(labels)) == 5
+        assert np.abs(np.array(labels) - aims).max() <= 2.5
+
+
+def test_aimed_anchors_prefer_those_not_yet_met(make_panel):
+    panel = make_panel(intensities=(-9, -8.9, 0, 0.1, 9, 8.9))
+    used = {panel.anchors[i].key: 3 for i in (0, 2, 4)}
+    for number in range(20):
+        window = draw_window(
+            panel, RESPONSE, number, k=4, design="two-pass", seed=0, aims=(-9, 0, 9), used=used
+        )
+        shown = {item.key for item in window.items if isinstance(item, Anchor)}
+        assert shown == {panel.anchors[i].key for i in (1, 3, 5)}

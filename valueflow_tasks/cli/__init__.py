@@ -18,13 +18,17 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command; bad input gives one line, not a traceback."""
-    from . import _harness, _panel, _score  # noqa: F401  each adds its commands
+    # Each adds its commands.
+    from . import _exchange, _harness, _judge, _panel, _score, _vectors, _vidb, _vidb_questions  # noqa: F401  # noqa: F401
 
     try:
         cli(standalone_mode=False)
     except ValueFlowError as error:
         click.echo(f"valueflow: {error}", err=True)
         sys.exit(2)
+    except OSError as error:
+        click.echo(f"valueflow: {error}; what was finished before is kept", err=True)
+        sys.exit(1)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

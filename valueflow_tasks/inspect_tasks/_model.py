@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from inspect_ai.model import (
     ChatMessage,
     GenerateConfig,
@@ -36,7 +38,7 @@ class ControlAPI(ModelAPI):
             ValueFlowError: for another model name than `control`, or an unknown mode.
         """
         if model_name != "control":
-            raise unknown("ValueFlow model", model_name, ["control"])
+            raise unknown("ValueFlow model", model_name, ["control", "hf/<model>"])
         self.mode = check_mode(mode)
         super().__init__(
             model_name, f"valueflow:{self.mode}", api_key, [], config or GenerateConfig()
@@ -59,7 +61,19 @@ class ControlAPI(ModelAPI):
         return output
 
 
+class ValueFlowAPI(ModelAPI):
+    """The provider's front door: the model's name says which of its APIs is meant."""
+
+    def __new__(cls, model_name: str, *args: Any, **kwargs: Any) -> ModelAPI:  # type: ignore[misc]
+        """An API of another class, which Python then does not initialise a second time."""
+        if model_name.startswith("hf/"):
+            from ._hf import SteeredAPI
+
+            return SteeredAPI(model_name, *args, **kwargs)
+        return ControlAPI(model_name, *args, **kwargs)
+
+
 @modelapi(name="valueflow")
 def valueflow() -> type[ModelAPI]:
-    """Provider `valueflow`."""
-    return ControlAPI
+    """Provider `valueflow`: `valueflow/control` and `valueflow/hf/<model>`."""
+    return ValueFlowAPI

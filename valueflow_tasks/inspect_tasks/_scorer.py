@@ -11,9 +11,11 @@ from inspect_ai.scorer import SampleScore, Score, Scorer, Target, Value, metric,
 from inspect_ai.solver import TaskState
 from valueflow_scorers import ValueFlowError
 from valueflow_scorers._measure import Answer, Measured
+from valueflow_scorers._windows import TWO_PASS
 from valueflow_scorers.metrics import Metric, profile_metrics, steering_metrics, value_slug
 
 from ..settings import Settings, parse_list
+from ..side_effects import side_effects, told_from
 
 
 def _restore(scores: Sequence[SampleScore]) -> tuple[list[Measured], Settings]:
@@ -58,9 +60,24 @@ def steering() -> InspectMetric:
         measured, settings = _restore(scores)
         steered = {one.target for one in measured}
         values = [value for value in settings.values if value in steered]
-        return _flat(steering_metrics(measured, values), "steerability")
+        found = steering_metrics(measured, values) | _side_effects(scores, values)
+        return _flat(found, "steerability")
 
     return compute
+
+
+def _side_effects(scores: Sequence[SampleScore], values: Sequence[str]) -> dict[str, Metric]:
+    """Side effects; over several values each stands under the value's own name."""
+    told = [
+        told_from(content["measured"], one.score.answer or "", content.get("loss"))
+        for one in scores
+        if (content := one.score.metadata or {})
+    ]
+    return {
+        f"{value_slug(value)}/{name}" if len(values) > 1 else name: number
+        for value in values
+        for name, number in side_effects(told, value).items()
+    }
 
 
 def _metrics_of(scores: Sequence[SampleScore]) -> bool:
@@ -84,9 +101,12 @@ def anchor_intensity(
     judge: str = "embedded",
     k: int = 6,
     m: int = 3,
-    design: str = "bucket",
+    design: str = TWO_PASS,
     seed: int = 0,
     profile: str = "auto",
+    journal: str = "auto",
+    compat: str | None = None,
+    target_stderr: float | None = None,
     values: str | list[str] | None = None,
 ) -> Scorer:
     """Place each answer among texts of known intensity.
@@ -98,20 +118,36 @@ def anchor_intensity(
         design: Window design.
         seed: Of the windows.
         profile: Judge profile: a path or `auto`.
+        journal: Folder of a model judge's judgements, `auto` or `none`.
+        compat: `valueflow`: the released evaluator, to compare with.
+        target_stderr: Stop asking about an answer once its standard error is this small.
         values: What to measure samples on that are not ValueFlow's own: values or theories.
 
     Returns:
         A scorer whose score is a dict, `<theory>_<value>` -> intensity (NaN where there is
         none, with the reason in the score), and whose metadata holds every window.
     """
-    given = {"judge": judge, "k": k, "m": m, "design": design, "seed": seed, "profile": profile}
-    own = Settings.parse({**given, **({} if values is None else {"values": parse_list(values)})})
+    own = Settings.parse(
+        {
+            "judge": judge,
+            "k": k,
+            "m": m,
+            "design": design,
+            "seed": seed,
+            "profile": profile,
+            "journal": journal,
+            "compat": compat,
+            "target_stderr": target_stderr,
+            **({} if values is None else {"values": parse_list(values)}),
+        }
+    )
 
     async def score(state: TaskState, target: Target) -> Score:
         settings = _with_grader(own)
         answer = _answer(state, settings.values if values is not None else ())
         (measured,) = await settings.instrument().ameasure([answer])
-        return _score(answer, measured, settings)
+        loss = (state.output.metadata or {}).get("valueflow_loss")
+        return _score(answer, measured, settings, loss)
 
     return score
 
@@ -149,7 +185,9 @@ def _answer(state: TaskState, foreign: tuple[str, ...]) -> Answer:
     return Answer(str(state.sample_id), state.input_text, text, foreign, filtered=filtered)
 
 
-def _score(answer: Answer, measured: Measured, settings: Settings) -> Score:
+def _score(
+    answer: Answer, measured: Measured, settings: Settings, loss: float | None = None
+) -> Score:
     found = measured.estimates
     value: dict[str, str | int | float | bool | None] = {
         value_slug(name): found[name].intensity if name in found else math.nan
@@ -167,5 +205,9 @@ def _score(answer: Answer, measured: Measured, settings: Settings) -> Score:
         answer=answer.text,
         reason=reason,
         explanation=explanation,
-        metadata={"measured": measured.to_dict(), "settings": settings.to_dict()},
+        metadata={
+            "measured": measured.to_dict(),
+            "settings": settings.to_dict(),
+            **({} if loss is None else {"loss": loss}),
+        },
     )

@@ -39,4 +39,9 @@ class AnchorIntensity(Filter):  # type: ignore[misc]  # lm_eval ships no types
             for answers, doc in zip(resps, docs, strict=True)
         ]
         measured = settings.instrument().measure(answers)
-        return [json.dumps(one.to_dict(), ensure_ascii=False) for one in measured]
+        records = [one.to_dict() for one in measured]
+        for record, answer, told in zip(records, answers, resps, strict=True):
+            # For side effects: the words, and what a model that steers says of them.
+            record["answer"] = answer.text
+            record["losses"] = list(getattr(told[0], "losses", (None, None)))
+        return [json.dumps(record, ensure_ascii=False) for record in records]

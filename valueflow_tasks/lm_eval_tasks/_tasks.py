@@ -13,6 +13,7 @@ from typing import Any
 import datasets
 from lm_eval.api.instance import Instance
 from lm_eval.api.task import ConfigurableTask
+from valueflow_scorers import ValueFlowError
 from valueflow_scorers._errors import unknown
 from valueflow_scorers._measure import Measured
 from valueflow_scorers.metrics import (
@@ -26,8 +27,12 @@ from valueflow_scorers.metrics import (
 
 from ..prompts import LEVELS, steering_text, user_turn
 from ..settings import Settings
+from ..side_effects import SIDE_EFFECT_NAMES, Told, side_effects, told_from
 from ..theories import resolve_values
+from ..vidb._values import OWN, only_own_value
 from . import _filter as filter_module
+from ._carriers import SPEC
+from ._support import check_answers, check_support
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +73,8 @@ class ValueFlowTask(ConfigurableTask):  # type: ignore[misc]  # lm_eval ships no
         self._several_ranks = False
         self._chat_template = False
         self._found: dict[str, Metric] = {}
+        self._specs: dict[int, dict[str, Any]] = {}
+        self._fingerprints: dict[int, str] = {}
         super().__init__(config=content)
 
     # -- documents and requests
@@ -83,7 +90,8 @@ class ValueFlowTask(ConfigurableTask):  # type: ignore[misc]  # lm_eval ships no
     def doc_to_text(self, doc: Mapping[str, Any], *_: Any) -> str:
         """The user turn of a document at its level."""
         level = int(doc.get("level", 0))
-        steering = steering_text(str(self.target), level, self.settings.method) if level else ""
+        by_prompt = level != 0 and self.settings.method != "vector"
+        steering = steering_text(str(self.target), level, self.settings.method) if by_prompt else ""
         return user_turn(str(doc["query"]), steering)
 
     def doc_to_target(self, doc: Mapping[str, Any], *_: Any) -> str:
@@ -91,7 +99,13 @@ class ValueFlowTask(ConfigurableTask):  # type: ignore[misc]  # lm_eval ships no
         return ""
 
     def build_all_requests(self, *args: Any, **kwargs: Any) -> None:
-        """As the harness does, remembering what enters the protocol."""
+        """As the harness does, remembering what enters the protocol.
+
+        The harness's cache of requests knows nothing of settings, so it is left out.
+        """
+        if self._specs:
+            check_support()
+        kwargs["cache_requests"] = False
         self._several_ranks = kwargs.get("world_size", 1) > 1
         self._chat_template = bool(kwargs.get("apply_chat_template", False))
         super().build_all_requests(*args, **kwargs)
@@ -113,12 +127,17 @@ class ValueFlowTask(ConfigurableTask):  # type: ignore[misc]  # lm_eval ships no
             Instance(
                 request_type="generate_until",
                 doc=self._at_level(doc, level),
-                arguments=(context, dict(self.config.generation_kwargs)),
+                arguments=(context, self._arguments(level)),
                 idx=index,
                 **kwargs,
             )
             for index, (level, context) in enumerate(zip(self.levels, ctx, strict=True))
         ]
+
+    def _arguments(self, level: int) -> dict[str, Any]:
+        """Generation arguments; with the spec in them they are no other level's cache key."""
+        arguments = dict(self.config.generation_kwargs)
+        return {**arguments, SPEC: self._specs[level]} if level in self._specs else arguments
 
     def _at_level(self, doc: dict[str, Any], level: int) -> dict[str, Any]:
         steered = self.target is not None and level != 0
@@ -141,7 +160,19 @@ class ValueFlowTask(ConfigurableTask):  # type: ignore[misc]  # lm_eval ships no
         return "bypass" in self._metric_fn_list
 
     def apply_filters(self) -> Any:
-        """Judge all answers, unless the harness was asked for answers only."""
+        """Judge all answers, unless the harness was asked for answers only.
+
+        Raises:
+            ValueFlowError: if an answer was to be steered by vector and was not.
+        """
+        if self._specs:
+            check_answers(
+                [
+                    (self._fingerprints[instance.doc["level"]], instance.resps[0])
+                    for instance in self._instances
+                    if instance.doc["level"] in self._specs
+                ]
+            )
         if self._predict_only:
             for instance in self._instances:
                 instance.filtered_resps[filter_module.FILTER] = instance.resps[0]
@@ -229,6 +260,7 @@ class ValueFlowTask(ConfigurableTask):  # type: ignore[misc]  # lm_eval ships no
             ),
             "profile": profile.fingerprint,
             "calibrated": profile.calibrated,
+            "steering": {f"{level:+d}": spec for level, spec in self._specs.items()},
             "intervals": {
                 name: [round(end, 4) for end in interval]
                 for name, metric in self._found.items()
@@ -272,11 +304,21 @@ class SteerTask(ValueFlowTask):
             ValueFlowError: for unknown or impossible settings.
         """
         super().__init__(config)
+        if self.target == OWN:
+            self.target = only_own_value(self.settings.values)
         (self.target,) = resolve_values([str(self.target)], self.settings.values)
+        if self.settings.method == "vector":
+            from ..steering._folder import VectorFolder
+
+            folder = VectorFolder(self.settings.vectors)
+            specs = {level: folder.spec({self.target: level}) for level in self.levels if level}
+            self._specs = {level: spec.to_dict() for level, spec in specs.items()}
+            self._fingerprints = {level: spec.fingerprint for level, spec in specs.items()}
 
     def _metrics(self, records: Sequence[Mapping[str, Any]]) -> dict[str, Metric]:
         measured = self.settings.instrument().restore(records)
-        return steering_metrics(measured, [str(self.target)])
+        side = side_effects(_told(records), str(self.target))
+        return steering_metrics(measured, [str(self.target)]) | side
 
     def _numbers(self, measured: Sequence[Measured]) -> dict[str, float]:
         return query_numbers(measured, str(self.target)) | _shares(measured)
@@ -284,7 +326,25 @@ class SteerTask(ValueFlowTask):
     def _names(self) -> tuple[str, ...]:
         names = ("steerability", "steerability_up", "steerability_down", "tracking", "gain",
                  "intensity", "refusal", "unscored")  # fmt: skip
-        return names if self.settings.off_target == "none" else (*names, "leakage")
+        leakage = () if self.settings.off_target == "none" else ("leakage",)
+        return (*names, *leakage, *SIDE_EFFECT_NAMES)
+
+
+def _told(records: Sequence[Mapping[str, Any]]) -> list[Told]:
+    """Answers as side effects are counted from; level 0 has its surprise from the steered ones."""
+    plain = {
+        record["query_id"]: record["losses"][1]
+        for record in records
+        if record["losses"][1] is not None
+    }
+    return [
+        told_from(
+            record,
+            record["answer"],
+            record["losses"][0] if record["level"] else plain.get(record["query_id"]),
+        )
+        for record in records
+    ]
 
 
 def _shares(measured: Sequence[Measured]) -> dict[str, float]:
@@ -310,6 +370,8 @@ def _own_settings(metadata: Mapping[str, Any]) -> dict[str, Any]:
             continue
         if key in named or difflib.get_close_matches(key, known, n=1, cutoff=0.85):
             raise unknown("setting in --metadata", key, known)
+    if "vectors" in named and metadata.get("method") != "vector":
+        raise ValueFlowError("--metadata vectors=DIR steers only with method=vector: give both")
     return {key: value for key, value in metadata.items() if key in known}
 
 

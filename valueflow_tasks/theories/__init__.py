@@ -7,6 +7,7 @@ from ._theory import (
     evaluated_values,
     find_node,
     load_theory,
+    register,
     resolve_values,
 )
 
@@ -17,5 +18,6 @@ __all__ = [
     "evaluated_values",
     "find_node",
     "load_theory",
+    "register",
     "resolve_values",
 ]

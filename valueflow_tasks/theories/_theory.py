@@ -140,12 +140,27 @@ def evaluated_values(theory: str | None = None) -> tuple[str, ...]:
     return tuple(node.id for name in theories for node in load_theory(name).evaluated)
 
 
+_OWN: dict[str, Node] = {}
+
+
+def register(node: Node) -> None:
+    """Make a value outside the four theories known in this process.
+
+    Raises:
+        ValueFlowError: if its id stands for another value already.
+    """
+    if _OWN.setdefault(node.id, node) != node:
+        raise ValueFlowError(f"two different values have the id {node.id!r}: rename one")
+
+
 def find_node(value: str) -> Node:
     """A node by its id; release spellings and theory aliases are accepted.
 
     Raises:
         ValueFlowError: for an unknown theory or value, naming the nearest.
     """
+    if value in _OWN:
+        return _OWN[value]
     theory_name, separator, given = value.partition("/")
     if not separator:
         raise unknown("value", value, evaluated_values())
@@ -175,7 +190,7 @@ def resolve_values(given: Sequence[str], allowed: Sequence[str]) -> tuple[str, .
     for name in given:
         if "/" in name:
             value = find_node(name).id
-            if value not in allowed:
+            if value not in allowed and value not in _OWN:
                 raise unknown("evaluated value", name, allowed)
             found.append(value)
         else:

@@ -1,10 +1,11 @@
 """A judge without a language model: a small encoder and ridge regression on the anchors.
 
-The answer's embedding, centred on its value's anchors, is regressed on intensity over the
+The answer's embedding, centred on its value's exemplars, is regressed on intensity over the
 anchors of all panels: one direction shared by all values and one of the value's own
 (kernel ``x.x' (1 + [same value])``). What an anchor teaches about itself is left out by the
-closed form of leave-one-out predictions. The predictions' own regression on the labels turns a
-prediction into a reading: unshrunk, with the spread that left-out anchors showed as its sd.
+closed form of leave-one-out predictions, which is exact because no anchor enters a centre. The
+predictions' own regression on the labels turns a prediction into a reading: unshrunk, with the
+spread that left-out anchors showed as its sd.
 It is weak, free, fast, deterministic and offline, and says how weak it is.
 """
 
@@ -15,11 +16,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._panels import load_panel, panel_values
+from .._panels import exemplar_texts, load_panel, panel_values
 from .._records import Anchor, FloatArray, Judgement, Panel, Response, Window, words_key
 from .encoder import Encoder, MiniLM, shipped_embeddings
 
-METHOD_VERSION = "ridge-1"
+METHOD_VERSION = "ridge-2"
 _RIDGE = 1.0
 _WIDEST = 60.0  # sd of a reading that says nothing, points
 
@@ -29,7 +30,7 @@ class _Fitted:
     """The regression, in primal form."""
 
     means: Mapping[str, FloatArray]
-    """Mean embedding of each value's anchors."""
+    """Mean embedding of each value's exemplars, or of all values' where it has none."""
     directions: Mapping[str, FloatArray]
     """Regression weights of each value, shared part included."""
     left_out: Mapping[tuple[str, str], float]
@@ -97,13 +98,23 @@ class EmbeddedJudge:
             keys = [words_key(text) for text in missing]
             self._known.update(zip(keys, vectors, strict=True))
 
+    def _centres(self, values: Sequence[str]) -> dict[str, FloatArray]:
+        texts = {value: exemplar_texts(value) for value in panel_values()}
+        self._embed([text for own in texts.values() for text in own])
+        found: dict[str, FloatArray] = {}
+        for value, own in texts.items():
+            rows = np.stack([self._known[words_key(text)] for text in own])
+            found[value] = np.asarray(rows.mean(axis=0), dtype=float)
+        everywhere = np.stack(list(found.values())).mean(axis=0)
+        return {value: found.get(value, everywhere) for value in values}
+
     def _fit(self) -> _Fitted:
         taught = [(panel.value, anchor) for panel in self._panels for anchor in panel.anchors]
         self._embed([anchor.text for _, anchor in taught])
         values = np.array([value for value, _ in taught])
         labels = np.array([anchor.intensity for _, anchor in taught])
         rows = np.stack([self._known[words_key(anchor.text)] for _, anchor in taught])
-        means = {value: rows[values == value].mean(axis=0) for value in dict.fromkeys(values)}
+        means = self._centres(list(dict.fromkeys(values)))
         centred = rows - np.stack([means[value] for value in values])
         kernel = (centred @ centred.T) * (1.0 + (values[:, None] == values[None, :]))
         inverse = np.linalg.inv(kernel + _RIDGE * np.eye(len(labels)))

@@ -16,7 +16,7 @@ from .._records import Judgement
 LETTERS = "ABCDEFGHIJ"
 
 _BRACKETS = re.compile(r"\[([^\[\]]{1,200})\]")
-_CHAIN = re.compile(r"(?<![A-Za-z])[A-Za-z](?:\s*(?:>|≻|›)\s*[A-Za-z](?![A-Za-z]))+")
+_CHAIN = re.compile(r"(?<![A-Za-z])[A-Za-z](?:[ \t]*(?:>|≻|›)[ \t]*[A-Za-z](?![A-Za-z]))+")
 _LINE = re.compile(r"^[ \t]*[A-Za-z](?:[ \t]*,[ \t]*[A-Za-z])+[ \t.]*$", re.MULTILINE)
 _NUMBERED = re.compile(
     r"(?:^[ \t]*\d{1,2}[.):][ \t]*\**[(\[]?([A-Za-z])[)\]]?\**[ \t.:]*(?:$|[-–—:].*$)\n?){2,}",

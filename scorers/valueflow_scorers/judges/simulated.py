@@ -79,7 +79,7 @@ class SimulatedJudge:
 
     def _one(self, window: Window) -> Judgement:
         seen = [self._perceived(window.value, item) for item in window.items]
-        utilities = np.array([math.nan if one is None else one for one in seen])
+        utilities = np.array([math.nan if one is None else one for one in seen], dtype=float)
         if np.isnan(utilities).any():
             return Judgement(failure="unknown text")
         parts = [window.value, *(f"{item.key}\x1f{item.text}" for item in window.items)]
@@ -124,13 +124,16 @@ def _read_truth(path: Path) -> dict[str, float]:
         with jsonlines.open(path) as lines:
             for number, line in enumerate(lines, 1):
                 try:
-                    told[str(line["text"])] = float(line["intensity"])
+                    intensity = float(line["intensity"])
+                    told[str(line["text"])] = intensity
                 except (KeyError, TypeError, ValueError):
+                    intensity = math.nan
+                if not math.isfinite(intensity):
                     raise ValueFlowError(
                         f"{path}, line {number}: expected an object with 'text' and a number "
                         "'intensity'"
-                    ) from None
-    except OSError as error:
+                    )
+    except (OSError, UnicodeDecodeError) as error:
         raise ValueFlowError(f"cannot read the truth file {path}: {error}") from None
     except jsonlines.InvalidLineError as error:
         raise ValueFlowError(f"{path}, line {error.lineno}: no valid JSON") from None

@@ -1,0 +1,118 @@
+"""Fitting: what is planted is found, and what is chosen sees development queries only."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from valueflow_scorers import ValueFlowError, load_panel
+
+from valueflow_tasks.prompts import user_turn
+from valueflow_tasks.queries import load_queries
+from valueflow_tasks.settings import Settings
+from valueflow_tasks.steering._answer import answer
+from valueflow_tasks.steering._capture import Activations, answer_losses, capture
+from valueflow_tasks.steering._contrast import contrast_texts
+from valueflow_tasks.steering._directions import directions, separation
+from valueflow_tasks.steering._folder import DOSE, VectorFolder
+from valueflow_tasks.steering.fit import fit_vector, save_vector
+
+METHODS = ("mean-difference", "pca", "probe", "regression")
+TURNS = ["Who?", "What would you do with a day in the hills, and with whom?", "Why not?"]
+TEXTS = [" I would wait.", " I go.", " We look around for a while, and then we see."]
+
+
+def planted(layer: int) -> tuple[Activations, list[float], np.ndarray[Any, Any]]:
+    """Noise everywhere, a direction that carries the level at one layer."""
+    rng = np.random.default_rng(0)
+    levels = [float(level) for level in (-2, -1, 1, 2) for _ in range(8)]
+    x = rng.normal(size=(len(levels), 4, 24))
+    direction = rng.normal(size=24)
+    direction /= np.linalg.norm(direction)
+    x[:, layer] += 3 * np.outer(levels, direction)
+    return Activations(torch.tensor(x).float(), torch.ones(4)), levels, direction
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_finds_a_planted_direction(method: Any) -> None:
+    read, levels, direction = planted(2)
+    found = directions(read, levels, method)
+    assert found[2] @ direction > 0.9
+    assert int(separation(read, levels, method).argmax()) == 2
+
+
+def test_one_sided_texts_are_refused() -> None:
+    read, levels, _ = planted(1)
+    with pytest.raises(ValueFlowError, match="both sides"):
+        directions(read, [abs(level) for level in levels], "pca")
+    with pytest.raises(ValueFlowError, match="unknown fit method"):
+        directions(read, levels, "mean")  # type: ignore[arg-type]
+
+
+def test_activations_do_not_depend_on_the_batch(loaded) -> None:
+    together = capture(loaded, TURNS, TEXTS, batch_size=3)
+    alone = capture(loaded, TURNS, TEXTS, batch_size=1)
+    assert together.means.shape[0] == 3
+    assert torch.allclose(together.means, alone.means, atol=1e-3)
+    assert torch.allclose(together.norms, alone.norms, rtol=1e-4)
+
+
+def test_activations_are_those_of_the_answer(loaded) -> None:
+    """Against the model's own hidden states; the prompt's tokens do not enter."""
+    ids = [*loaded.tokenizer(TURNS[0])["input_ids"], *loaded.tokenizer(TEXTS[0])["input_ids"]]
+    begin = len(loaded.tokenizer(TURNS[0])["input_ids"])
+    with torch.no_grad():
+        states = loaded.model(torch.tensor([ids]), output_hidden_states=True).hidden_states
+    read = capture(loaded, TURNS[:1], TEXTS[:1])
+    assert torch.allclose(read.means[0, 1], states[2][0, begin:].mean(0), atol=1e-3)
+
+
+def test_surprise_is_that_of_the_unsteered_model(loaded) -> None:
+    found = answer_losses(loaded, TURNS, [*TEXTS[:2], ""], batch_size=2)
+    ids = [*loaded.tokenizer(TURNS[0])["input_ids"], *loaded.tokenizer(TEXTS[0])["input_ids"]]
+    begin = len(loaded.tokenizer(TURNS[0])["input_ids"])
+    with torch.no_grad():
+        logs = loaded.model(torch.tensor([ids])).logits[0].log_softmax(-1)
+    wanted = -sum(float(logs[i - 1, ids[i]]) for i in range(begin, len(ids))) / (len(ids) - begin)
+    assert found[0] == pytest.approx(wanted, abs=1e-4)
+    assert np.isnan(found[2])
+
+
+def test_panel_texts_are_refused_as_contrast(loaded, tmp_path: Path) -> None:
+    path = tmp_path / "own.jsonl"
+    stolen = load_panel("svt/power").anchors[0].text
+    path.write_text(json.dumps({"text": stolen, "level": 2}) + "\n", "utf-8")
+    with pytest.raises(ValueFlowError, match="anchor or sentinel"):
+        contrast_texts(loaded, "svt/power", str(path), load_queries("dev")[:2])
+
+
+def test_test_queries_are_refused(loaded) -> None:
+    instrument = Settings().instrument()
+    with pytest.raises(ValueFlowError, match="`dev` only"):
+        fit_vector(loaded, "svt/power", instrument, queries=load_queries("core")[:2])
+
+
+def test_fit_keeps_what_it_tried_and_is_ready_for_use(loaded, tmp_path: Path) -> None:
+    queries = load_queries("dev")[:4]
+    fitted, tried = fit_vector(
+        loaded, "svt/power", Settings().instrument(), source="prompts", sides="two",
+        layers=[2], doses=(0.2, 0.4), queries=queries,
+    )  # fmt: skip
+    assert [(one.layer, one.dose) for one in tried] == [(2, 0.2), (2, 0.4)]
+    assert fitted.dose_per_level == max(tried, key=lambda one: one.worth).dose
+    save_vector(fitted, tmp_path)
+    folder = VectorFolder(tmp_path)
+    read = folder.vector("svt/power")
+    assert read.fingerprint == fitted.fingerprint
+    assert len(read.vector.fit["tried"]) == 2
+    assert read.vector.residual_norm is not None
+    assert read.vector.fit[DOSE] > 0
+    # It steers, and more strongly with more of it.
+    turns = [user_turn(query.text) for query in queries]
+    plain = answer(loaded, turns)
+    strong = answer(loaded, turns, [folder.dosed({"svt/power": 2.0}, {"svt/power": 1.0})] * 4)
+    assert strong != plain

@@ -1,0 +1,93 @@
+"""Runs of both harnesses in this process, and nothing that belongs to whoever runs the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """No test reads or writes the journal, the profiles or the logs of whoever runs it."""
+    folder = tmp_path_factory.mktemp("own")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VALUEFLOW_JOURNAL", str(folder / "journal"))
+        patch.setenv("VALUEFLOW_PROFILES", str(folder / "profiles"))
+        patch.setenv("INSPECT_LOG_DIR", str(folder / "logs"))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The source tree."""
+    return REPOSITORY
+
+
+@pytest.fixture
+def run_lm_eval() -> Callable[..., dict[str, Any]]:
+    """The harness's own entry point, as `lm_eval --model valueflow-control` uses it.
+
+    run(tasks, mode="oracle", limit=None, arguments={}, **metadata)
+    """
+
+    def run(
+        tasks: str | list[str],
+        mode: str = "oracle",
+        limit: int | None = None,
+        arguments: dict[str, Any] | None = None,
+        model: Any = None,
+        **metadata: Any,
+    ) -> dict[str, Any]:
+        pytest.importorskip("lm_eval")
+        import lm_eval
+        import lm_eval.models
+        from lm_eval.tasks import TaskManager
+
+        import valueflow_tasks.lm_eval_tasks  # noqa: F401  registers ours
+        from valueflow_tasks.lm_eval_tasks._link import config_folder
+
+        manager = TaskManager(
+            include_path=str(config_folder()), include_defaults=False, metadata=metadata
+        )
+        return lm_eval.simple_evaluate(
+            model=model or "valueflow-control",
+            model_args=None if model else {"mode": mode},
+            tasks=[tasks] if isinstance(tasks, str) else tasks,
+            task_manager=manager,
+            limit=limit,
+            log_samples=True,
+            **(arguments or {}),
+        )
+
+    return run
+
+
+@pytest.fixture
+def run_inspect(tmp_path: Path) -> Callable[..., Any]:
+    """`inspect eval` with a control model; the log it wrote.
+
+    run(task, mode="oracle", **arguments of inspect_ai.eval)
+    """
+
+    def run(task: Any, mode: str = "oracle", **given: Any) -> Any:
+        pytest.importorskip("inspect_ai")
+        from inspect_ai import eval as inspect_eval
+
+        model = given.pop("model", "valueflow/control")
+        arguments = {"mode": mode} if model == "valueflow/control" else {}
+        (log,) = inspect_eval(
+            task,
+            model=model,
+            model_args=arguments,
+            log_dir=given.pop("log_dir", str(tmp_path / "logs")),
+            display="none",
+            **given,
+        )
+        return log
+
+    return run

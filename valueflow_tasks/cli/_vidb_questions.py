@@ -1,0 +1,136 @@
+"""`valueflow vidb …`, the part that asks questions, and publishing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from ._vidb import FILE, FOLDER, OUT, vidb
+
+
+@vidb.command()
+@click.argument("database", type=FILE)
+@click.option("--asker", "askers", multiple=True, help="A model that judges; may be repeated.")
+@click.option("-o", "--output", required=True, type=OUT, help="Verdicts, or the merged database.")
+@click.option("--corrections", type=FILE, help='People\'s scores, lines of {"id", "intensity"}.')
+@click.option("--weight", default=0.5, show_default=True, help="People's share in merged scores.")
+@click.option("--journal", default="auto", show_default=True)
+def check(
+    database: Path,
+    askers: tuple[str, ...],
+    output: Path,
+    corrections: Path | None,
+    weight: float,
+    journal: str,
+) -> None:
+    """Have the scores of a DATABASE judged plausible or weird, or merge people's corrections."""
+    from ..vidb import _plausible
+    from ..vidb._asker import resolve_asker
+    from ..vidb._fitted import Database
+    from ..vidb._texts import write_lines
+
+    found = Database.load(database)
+    if corrections is not None:
+        people = _plausible.read_corrections(corrections)
+        _plausible.merge(found, people, weight).save(output)
+        click.echo(f"{output}: {len(people)} scores moved toward people's, weight {weight:g}")
+        return
+    opened = [resolve_asker(name, journal) for name in askers]
+    verdicts = _plausible.judge_plausibility(found, opened)
+    write_lines(output, [one.to_dict() for one in verdicts])
+    flagged = sum(one.flags >= _plausible.FLAGS for one in verdicts)
+    silent = sum(vote == "no answer" for one in verdicts for vote in one.votes.values())
+    click.echo(f"{output}: {flagged} of {len(verdicts)} scores go to a person; {silent} no answers")
+
+
+@vidb.command()
+@click.argument("database", type=FILE)
+@click.argument("judgements", nargs=-1, type=FILE)
+@click.option("-o", "--output", required=True, type=FOLDER, help="Folder for a dataset hub.")
+def publish(database: Path, judgements: tuple[Path, ...], output: Path) -> None:
+    """Write DATABASE and the JUDGEMENTS behind it as a folder that a dataset hub takes."""
+    from ..vidb._fitted import Database
+    from ..vidb._publish import publish as write
+
+    for path in write(Database.load(database), judgements, output):
+        click.echo(path)
+
+
+@vidb.command()
+@click.argument("texts", type=FILE)
+@click.option("--theory", required=True, help="svt, mft, duties or rights.")
+@click.option(
+    "--asker", "askers", multiple=True, required=True, help="A voter; seven in the paper."
+)
+@click.option("-o", "--output", required=True, type=OUT)
+@click.option("--journal", default="auto", show_default=True)
+def label(texts: Path, theory: str, askers: tuple[str, ...], output: Path, journal: str) -> None:
+    """Vote TEXTS down a theory's hierarchy: path from root to leaf, and direction."""
+    from collections import Counter
+
+    from ..theories import load_theory
+    from ..vidb._asker import resolve_asker
+    from ..vidb._label import label as vote
+    from ..vidb._texts import read_texts, write_lines
+
+    read = read_texts(texts)
+    click.echo(f"{texts}: {read.summary()}")
+    opened = [resolve_asker(name, journal) for name in askers]
+    found = vote(read.texts, load_theory(theory), opened)
+    write_lines(output, [one.to_dict() for one in found])
+    counts = Counter(one.status for one in found)
+    click.echo(f"{output}: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
+
+
+@vidb.command()
+@click.argument("panels", nargs=-1, required=True)
+@click.option("--asker", required=True, help="simulated:noise=1:truth=FILE, or an Inspect model.")
+@click.option("--questions", default=600, show_default=True, help="Per panel.")
+@click.option("--journal", default="auto", show_default=True)
+def steps(panels: tuple[str, ...], asker: str, questions: int, journal: str) -> None:
+    """How far PANELS (values or files) are from equal steps, by comparing gaps."""
+    from valueflow_scorers import load_panel
+
+    from ..vidb._asker import resolve_asker
+    from ..vidb._gaps import measure_steps
+
+    table = Table(title="rulers against equal steps")
+    for heading in ("value", "departure (points)", "noise", "answered"):
+        table.add_column(heading)
+    for name in panels:
+        found = measure_steps(load_panel(name), resolve_asker(asker, journal), questions)
+        table.add_row(name, f"{found.departure:.2f}", f"{found.noise:.2f}", str(found.answered))
+    Console().print(table)
+
+
+@vidb.command()
+@click.argument("panels", nargs=-1, required=True)
+@click.option("--asker", required=True, help="simulated:noise=1:truth=FILE, or an Inspect model.")
+@click.option("--questions", default=400, show_default=True, help="Per panel beyond the first.")
+@click.option("-o", "--output", required=True, type=OUT, help="Factors with their errors, JSON.")
+@click.option("--journal", default="auto", show_default=True)
+def link(panels: tuple[str, ...], asker: str, questions: int, output: Path, journal: str) -> None:
+    """Link the units of PANELS by asking which text expresses its own value more strongly."""
+    import json
+
+    from valueflow_scorers import load_panel
+
+    from ..vidb._asker import resolve_asker
+    from ..vidb._gaps import measure_links
+
+    opened = [load_panel(name) for name in panels]
+    found = measure_links(opened, resolve_asker(asker, journal), questions)
+    rows = {
+        value: {
+            "factor": round(float(found.factors[i]), 4),
+            "stderr": round(float(found.stderrs[i]), 4),
+            "panel": opened[i].fingerprint,
+        }
+        for i, value in enumerate(found.values)
+    }
+    output.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
+    for value, row in rows.items():
+        click.echo(f"{value}: × {row['factor']:.3f} ± {row['stderr']:.3f}")

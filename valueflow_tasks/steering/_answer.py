@@ -1,0 +1,125 @@
+"""Answers of a model in batches, each row under its own spec. Used where no harness runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ._batch import VectorLibrary, steer_rows
+from ._spec import SteeringSpec
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model with its tokenizer, ready to answer."""
+
+    model: Any
+    """Decoder-only model of transformers, in evaluation mode."""
+    tokenizer: Any
+    """Its tokenizer, padding on the left."""
+    library: VectorLibrary
+    """The vectors in use."""
+    rendered_already: bool = False
+    """Whether turns come as the model wants them."""
+
+    def rendered(self, turn: str) -> str:
+        """A user turn as the model wants it: through its chat template if it has one."""
+        if not self.rendered_already and getattr(self.tokenizer, "chat_template", None):
+            messages = [{"role": "user", "content": turn}]
+            return str(
+                self.tokenizer.apply_chat_template(
+                    messages, tokenize=False, add_generation_prompt=True
+                )
+            )
+        return turn
+
+    def encode(self, texts: Sequence[str]) -> Any:
+        """Token ids and mask, padded on the left, on the model's device."""
+        # A rendered template brings its own special tokens.
+        special = not getattr(self.tokenizer, "chat_template", None)
+        batch = self.tokenizer(
+            list(texts), return_tensors="pt", padding=True, add_special_tokens=special
+        )
+        return batch["input_ids"].to(self.model.device), batch["attention_mask"].to(
+            self.model.device
+        )
+
+
+def load_model(name: str, *, device: str | None = None, dtype: str = "auto", **rest: Any) -> Loaded:
+    """A model and its tokenizer, ready for batches.
+
+    Args:
+        name: Hub name, path, or `bundled`.
+        device: Such as `cpu` or `cuda`; None: CUDA if there is one.
+        dtype: As `from_pretrained` takes it.
+        rest: For `from_pretrained`.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from ..bundled import model_path
+
+    path = model_path(name)
+    model: Any = AutoModelForCausalLM.from_pretrained(path, dtype=dtype, **rest)
+    if not hasattr(model, "hf_device_map"):
+        model = model.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    tokenizer = AutoTokenizer.from_pretrained(path)
+    tokenizer.padding_side = "left"
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return Loaded(model.eval().requires_grad_(False), tokenizer, VectorLibrary())
+
+
+def answer(
+    loaded: Loaded,
+    turns: Sequence[str],
+    specs: Sequence[SteeringSpec | None] | None = None,
+    *,
+    batch_size: int = 32,
+    max_new_tokens: int = 160,
+) -> list[str]:
+    """Greedy answers to user turns.
+
+    Args:
+        loaded: The model.
+        turns: User turns, steering prompt included.
+        specs: What steers each by vector; None: nothing.
+        batch_size: Rows per batch; specs are mixed in it.
+        max_new_tokens: Longest answer.
+
+    Returns:
+        One answer per turn, in order.
+    """
+    import torch
+
+    given = list(specs) if specs is not None else [None] * len(turns)
+    rendered = [loaded.rendered(turn) for turn in turns]
+    # Longest first: rows of a batch are then alike, and memory runs out at once or never.
+    order = sorted(range(len(turns)), key=lambda index: -len(rendered[index]))
+    answers = [""] * len(turns)
+    for start in range(0, len(order), batch_size):
+        rows = order[start : start + batch_size]
+        ids, mask = loaded.encode([rendered[row] for row in rows])
+        with (
+            torch.inference_mode(),
+            steer_rows(loaded.model, [given[row] for row in rows], loaded.library),
+        ):
+            out = loaded.model.generate(
+                input_ids=ids,
+                attention_mask=mask,
+                do_sample=False,
+                max_new_tokens=max_new_tokens,
+                pad_token_id=loaded.tokenizer.pad_token_id,
+            )
+        texts = loaded.tokenizer.batch_decode(out[:, ids.shape[1] :], skip_special_tokens=True)
+        for row, text in zip(rows, texts, strict=True):
+            answers[row] = text
+    return answers
+
+
+def model_name(loaded: Loaded) -> str:
+    """What the model calls itself; of a local path the last part."""
+    name = str(getattr(loaded.model, "name_or_path", "") or "")
+    return Path(name).name if Path(name).is_dir() else name

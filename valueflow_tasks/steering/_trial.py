@@ -1,0 +1,148 @@
+"""Answers at several doses, measured: what layers, doses and dials are chosen by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from valueflow_scorers._cells import Cell
+from valueflow_scorers._estimate import IntensityEstimate
+from valueflow_scorers._measure import Answer, Instrument, Measured
+from valueflow_scorers._records import FloatArray
+
+from ..prompts import user_turn
+from ..queries import Query
+from ..side_effects import Told
+from ._answer import Loaded, answer
+from ._capture import answer_losses
+from ._spec import SteeringSpec
+
+_SEED = 20260102
+
+
+@dataclass(frozen=True)
+class Condition:
+    """How the answers of one dose are steered."""
+
+    prompt: str = ""
+    """Steering sentence."""
+    spec: SteeringSpec | None = None
+    """Vectors."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The answers to all queries at each dose, and what was measured in them."""
+
+    value: str
+    """What was measured and steered."""
+    queries: tuple[Query, ...]
+    """What was asked."""
+    answers: Mapping[float, Sequence[str]]
+    """One per query, by dose."""
+    losses: Mapping[float, Sequence[float]]
+    """Surprise of each answer to the unsteered model, nats per token, by dose."""
+    measured: Mapping[float, Sequence[Measured]]
+    """Estimates, by dose."""
+
+    @property
+    def doses(self) -> tuple[float, ...]:
+        """In ascending order."""
+        return tuple(sorted(self.answers))
+
+    @cached_property
+    def told(self) -> list[Told]:
+        """The answers as side effects are counted from."""
+        return [
+            Told(
+                query_id=record.query_id,
+                target=self.value if dose else None,
+                level=dose,
+                text=text,
+                refused=record.refused,
+                loss=loss,
+                intensity=_intensity(record, self.value),
+            )
+            for dose in self.doses
+            for text, loss, record in zip(
+                self.answers[dose], self.losses[dose], self.measured[dose], strict=True
+            )
+        ]
+
+    def estimates(self, dose: float) -> list[IntensityEstimate]:
+        """Scored estimates at a dose."""
+        found = (one.estimates.get(self.value) for one in self.measured[dose])
+        return [one for one in found if one is not None and one.scored]
+
+    def mean(self, dose: float, draws: int = 0) -> tuple[float, float, FloatArray]:
+        """Mean intensity at a dose, its standard error, and bootstrap means over queries.
+
+        Label error of the panel is not in the error: it is shared by all doses.
+
+        Args:
+            dose: One of `doses`.
+            draws: How many bootstrap means, paired over doses.
+        """
+        cell = Cell(self.estimates(dose))
+        point = float(cell.means(np.ones((1, cell.n)))[0])
+        rng = np.random.default_rng(_SEED)
+        weights = rng.multinomial(cell.n, np.full(cell.n, 1 / cell.n), size=max(draws, 200))
+        means = np.asarray(cell.means(weights.astype(float)), dtype=float)
+        spread = float(means.var()) * cell.n / max(1, cell.n - 1)
+        error = float(np.sqrt(max(spread, float(cell.measurement_variance))))
+        # Replicates as wide as the error, which the bootstrap alone may fall short of.
+        if spread > 0:
+            means = point + (means - means.mean()) * (error / np.sqrt(spread))
+        return point, error, means[:draws]
+
+    def loss(self, dose: float) -> float:
+        """Mean surprise at a dose, nats per token."""
+        return float(np.nanmean(self.losses[dose]))
+
+
+def _intensity(record: Measured, value: str) -> float | None:
+    found = record.estimates.get(value)
+    return found.intensity if found is not None and found.scored else None
+
+
+def run_trial(
+    loaded: Loaded,
+    value: str,
+    queries: Sequence[Query],
+    conditions: Mapping[float, Condition],
+    instrument: Instrument,
+    *,
+    batch_size: int = 32,
+) -> Trial:
+    """Answer every query under every condition, all mixed in the same batches, and measure.
+
+    Args:
+        loaded: The model.
+        value: What to measure.
+        queries: What to ask.
+        conditions: By dose; dose 0 is unsteered.
+        instrument: Judge and design.
+        batch_size: Rows per batch.
+    """
+    keys = [(dose, query) for query in queries for dose in conditions]
+    turns = [user_turn(query.text, conditions[dose].prompt) for dose, query in keys]
+    texts = answer(loaded, turns, [conditions[d].spec for d, _ in keys], batch_size=batch_size)
+    plain = [user_turn(query.text) for _, query in keys]
+    losses = answer_losses(loaded, plain, texts, batch_size=batch_size)
+    asked = [
+        Answer(query.id, query.text, text, (value,), value if dose else None, dose)
+        for (dose, query), text in zip(keys, texts, strict=True)
+    ]
+    found = instrument.measure(asked)
+    by_dose: dict[float, list[int]] = {}
+    for index, (dose, _) in enumerate(keys):
+        by_dose.setdefault(dose, []).append(index)
+    return Trial(
+        value,
+        tuple(queries),
+        {dose: [texts[i] for i in rows] for dose, rows in by_dose.items()},
+        {dose: [losses[i] for i in rows] for dose, rows in by_dose.items()},
+        {dose: [found[i] for i in rows] for dose, rows in by_dose.items()},
+    )

@@ -1,0 +1,225 @@
+"""The dial: ask for an intensity, get the dose that gives it, or hear that it is out of reach.
+
+The dose-response curve is measured on development queries, made monotone (isotonic regression
+over the doses, each mean weighted by its precision), and inverted by linear interpolation. The
+stated interval is that of the mean over `n` new queries at the dose: the curve's own error, from
+bootstrap curves fitted in the same way, and the spread of new queries. Error of the panel's
+labels is not in it: the same ruler that made the dial reads the answer.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.optimize import isotonic_regression
+from scipy.stats import norm
+from valueflow_scorers import ValueFlowError
+from valueflow_scorers._records import FloatArray
+
+from ._folder import Fitted
+from ._trial import Trial
+
+FORMAT = "valueflow-dial-1"
+DRAWS = 200
+LEVELS_REACHED = 3.0
+"""How far the dial reaches by default: three levels to either side."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where the dial stands for an intensity."""
+
+    asked: float
+    """The intensity that was asked for, points."""
+    dose: float
+    """Coefficient in residual norms, or the level of a prompt."""
+    level: float
+    """The dose in levels."""
+    expected: float
+    """The intensity that the curve promises at the dose."""
+    low: float
+    """Lower end of the 90 % interval of the mean over new queries."""
+    high: float
+    """Upper end."""
+
+    @property
+    def half_width(self) -> float:
+        """Stated error, points."""
+        return (self.high - self.low) / 2
+
+
+@dataclass(frozen=True)
+class Dial:
+    """A measured dose-response curve of one vector, or of the prompts, for one value."""
+
+    value: str
+    """The value."""
+    arm: str
+    """`vector` or `prompt`."""
+    identity: str
+    """Fingerprint of the vector; of the prompts the method."""
+    judge: str
+    """What measured."""
+    profile: str
+    """Fingerprint of its profile."""
+    doses: tuple[float, ...]
+    """Coefficients in residual norms, ascending; levels for prompts."""
+    dose_per_level: float
+    """What one level is worth."""
+    means: tuple[float, ...]
+    """Mean intensity measured at each dose, points."""
+    stderrs: tuple[float, ...]
+    """Its standard error without label error, points."""
+    curve: tuple[float, ...]
+    """The monotone curve, points."""
+    draws: tuple[tuple[float, ...], ...]
+    """Monotone curves of bootstrap replicates over queries, [draws][doses]."""
+    queries: int
+    """Development queries behind each mean."""
+
+    @classmethod
+    def from_trial(
+        cls, trial: Trial, arm: str, identity: str, dose_per_level: float, judge: Any
+    ) -> Dial:
+        """Fit the curve to measured answers.
+
+        Args:
+            trial: Answers at each dose.
+            arm: `vector` or `prompt`.
+            identity: Fingerprint of what steers.
+            dose_per_level: What one level is worth.
+            judge: The judge's profile.
+
+        Raises:
+            ValueFlowError: for fewer than three doses.
+        """
+        if len(trial.doses) < 3:
+            raise ValueFlowError(f"a dial needs at least three doses, not {list(trial.doses)}")
+        points = [trial.mean(dose, DRAWS) for dose in trial.doses]
+        means = np.array([one[0] for one in points])
+        errors = np.array([one[1] for one in points])
+        weights = 1 / np.maximum(errors, 1e-3) ** 2
+        replicates = np.stack([one[2] for one in points], axis=1)
+        return cls(
+            trial.value,
+            arm,
+            identity,
+            judge.judge,
+            judge.fingerprint,
+            trial.doses,
+            dose_per_level,
+            tuple(map(float, means)),
+            tuple(map(float, errors)),
+            tuple(map(float, _monotone(means, weights))),
+            tuple(tuple(map(float, _monotone(row, weights))) for row in replicates),
+            len(trial.queries),
+        )
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """Lowest and highest intensity of the curve."""
+        return self.curve[0], self.curve[-1]
+
+    def invert(self, intensity: float, new_queries: int = 70) -> Setting:
+        """The dose for an intensity, with the interval to be expected.
+
+        Of several doses that promise the same, the one nearest to 0 is taken. Prompts are not
+        interpolated: the nearest level is named and its own intensity promised.
+
+        Args:
+            intensity: What is asked for, points.
+            new_queries: Over how many new queries the mean will be taken.
+
+        Raises:
+            ValueFlowError: if it is out of reach.
+        """
+        low, high = self.reach
+        if not low <= intensity <= high:
+            raise ValueFlowError(
+                f"{self.value}={intensity:+.1f} is out of reach of this {self.arm}: on "
+                f"{self.queries} development queries it moved answers from {low:+.1f} to "
+                f"{high:+.1f}"
+            )
+        curve, doses = np.array(self.curve), np.array(self.doses)
+        if self.arm == "prompt":
+            index = min(range(len(doses)), key=lambda i: (abs(curve[i] - intensity), abs(doses[i])))
+            dose = float(doses[index])
+        else:
+            dose = _nearest_dose(doses, curve, intensity)
+        expected = float(np.interp(dose, doses, curve))
+        at = np.array([np.interp(dose, doses, row) for row in self.draws])
+        own = float(np.interp(dose, doses, self.stderrs))
+        # The curve may be surer than any one mean; new answers are as noisy as the old.
+        half = float(norm.ppf(0.95)) * math.sqrt(
+            float(at.var()) + own**2 * self.queries / new_queries
+        )
+        level = dose / self.dose_per_level
+        return Setting(intensity, dose, level, expected, expected - half, expected + half)
+
+    def check_vector(self, vector: Fitted) -> None:
+        """Refuse a dial that was measured with another vector.
+
+        Raises:
+            ValueFlowError: naming both.
+        """
+        if self.identity != vector.fingerprint:
+            raise ValueFlowError(
+                f"the dial of {self.value} was measured with the vector {self.identity[:8]}, the "
+                f"folder holds {vector.fingerprint[:8]}: run `valueflow vectors calibrate` again"
+            )
+
+    def save(self, path: str | Path) -> Path:
+        """Write the dial as JSON."""
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shown = replace(self, draws=tuple(tuple(round(x, 4) for x in row) for row in self.draws))
+        target.write_text(json.dumps({"format": FORMAT, **asdict(shown)}, indent=1), "utf-8")
+        return target
+
+    @classmethod
+    def load(cls, path: str | Path) -> Dial:
+        """Read a dial that `save` wrote.
+
+        Raises:
+            ValueFlowError: if there is none, or it is something else.
+        """
+        source = Path(path)
+        if not source.is_file():
+            raise ValueFlowError(
+                f"no dial at {source}: measure one with `valueflow vectors calibrate DIR`"
+            )
+        content: Mapping[str, Any] = json.loads(source.read_text("utf-8"))
+        if content.get("format") != FORMAT:
+            raise ValueFlowError(f"{source} is no dial ({FORMAT})")
+        given = {name: _tuples(item) for name, item in content.items() if name != "format"}
+        return cls(**given)
+
+
+def _tuples(item: Any) -> Any:
+    return tuple(_tuples(one) for one in item) if isinstance(item, list) else item
+
+
+def _monotone(means: FloatArray, weights: FloatArray) -> FloatArray:
+    return np.asarray(isotonic_regression(means, weights=weights).x, dtype=float)
+
+
+def _nearest_dose(doses: FloatArray, curve: FloatArray, intensity: float) -> float:
+    """The dose nearest to 0 at which the piecewise linear curve has this height."""
+    found = []
+    for (x0, x1), (y0, y1) in zip(_pairs(doses), _pairs(curve), strict=True):
+        if y0 <= intensity <= y1:
+            if y1 - y0 < 1e-9:  # a flat piece: any of its doses does
+                found.append(float(np.clip(0.0, x0, x1)))
+            else:
+                found.append(float(x0 + (x1 - x0) * (intensity - y0) / (y1 - y0)))
+    return min(found, key=abs)
+
+
+def _pairs(row: FloatArray) -> Sequence[tuple[float, float]]:
+    return list(zip(row[:-1].tolist(), row[1:].tolist(), strict=True))

@@ -1,0 +1,221 @@
+"""Fitting steering vectors: direction, layer and dose, chosen on development queries only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from valueflow_scorers import ValueFlowError
+from valueflow_scorers._errors import unknown
+from valueflow_scorers._measure import Instrument
+from valueflow_scorers._records import FloatArray
+
+from ..queries import Query, load_queries
+from ._answer import Loaded, model_name
+from ._capture import Activations, capture
+from ._contrast import Contrast, contrast_texts, refuse_test_queries
+from ._directions import FitMethod, directions, separation
+from ._folder import DOSE, Fitted, against_file, dial_file, vector_file
+from ._spec import SteeringSpec, Target, VectorDose
+from ._trial import Condition, run_trial
+from ._vector import SteeringVector
+
+DOSES = (0.05, 0.1, 0.2, 0.4)
+"""Coefficients per level that are tried, in residual norms."""
+SIDES = ("one", "two")
+"""`one`: supporting minus opposing texts, used with both signs. `two`: a vector each from neutral
+texts to the supporting and to the opposing ones. Two are needed where a model that is neutral has
+nothing of the value in mind: a change of sign then has nothing to act on."""
+CANDIDATES = 3
+"""How many layers are tried with `layers="auto"`: those that tell left-out texts apart best."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What one layer and dose did on the development queries."""
+
+    layer: int
+    dose: float
+    """Coefficient per level, in residual norms."""
+    gain: float
+    """Points per level, between -2 and +2."""
+    stderr: float
+    """Of the gain, points per level."""
+    lost_fluency: float
+    """Perplexity under the unsteered model, relative to its own answers (1: nothing lost)."""
+
+    @property
+    def worth(self) -> float:
+        """Gain per unit of lost fluency: what the choice is made by."""
+        return self.gain / max(1.0, self.lost_fluency)
+
+
+def fit_vector(
+    loaded: Loaded,
+    value: str,
+    instrument: Instrument,
+    *,
+    method: FitMethod = "mean-difference",
+    source: str = "exemplars",
+    sides: str = "one",
+    layers: str | Sequence[int] = "auto",
+    doses: Sequence[float] = DOSES,
+    queries: Sequence[Query] | None = None,
+    batch_size: int = 32,
+    progress: Callable[[str], None] = lambda _: None,
+) -> tuple[Fitted, list[Tried]]:
+    """Fit the vector of a value and choose its layer and dose.
+
+    Args:
+        loaded: The model.
+        value: An evaluated value.
+        instrument: Measures the gain.
+        method: How directions are found.
+        source: Contrast texts, see `contrast_texts`.
+        sides: `one` or `two`, see `SIDES`.
+        layers: `auto`, or the layers to try.
+        doses: Coefficients per level to try, in residual norms.
+        queries: Development queries; all 30 by default.
+        batch_size: Rows per batch.
+        progress: Told what is being done.
+
+    Returns:
+        The vector or the pair, the dose in `fit`, and everything that was tried.
+
+    Raises:
+        ValueFlowError: for bad input, or a layer that the model does not have.
+    """
+    if sides not in SIDES:
+        raise unknown("number of sides", sides, SIDES)
+    asked = tuple(queries) if queries is not None else load_queries("dev")
+    refuse_test_queries(asked)
+    contrast = contrast_texts(loaded, value, source, asked)
+    progress(f"reading {len(contrast.texts)} texts")
+    read = capture(loaded, contrast.turns, contrast.texts, batch_size=batch_size)
+    found = [directions(read, labels, method) for labels in _labels(contrast.levels, sides)]
+    apart = separation(read, list(contrast.levels), method)
+    tried = []
+
+    def made_at(layer: int, described: dict[str, Any]) -> Fitted:
+        vectors = [
+            _vector(loaded, value, method, contrast, read, side, layer, described) for side in found
+        ]
+        return Fitted(*vectors)
+
+    for layer in _layers(layers, apart):
+        made = made_at(layer, {})
+        for dose in doses:
+            tried.append(_try(loaded, made, dose, asked, instrument, batch_size))
+            one = tried[-1]
+            progress(
+                f"layer {layer}, dose {dose:g}: gain {one.gain:+.2f} ± {one.stderr:.2f} points "
+                f"per level, perplexity x {one.lost_fluency:.2f}"
+            )
+    best = max(tried, key=lambda one: one.worth)
+    described = {
+        DOSE: best.dose,
+        "scope": "all",
+        "sides": sides,
+        "judge": instrument.judge,
+        "queries": len(asked),
+        "gain": best.gain,
+        "gain_stderr": best.stderr,
+        "lost_fluency": best.lost_fluency,
+        "separation": float(apart[best.layer]),
+        "tried": [vars(one) for one in tried],
+    }
+    return made_at(best.layer, described), tried
+
+
+def _labels(levels: Sequence[float], sides: str) -> list[list[float]]:
+    """What each vector is to tell apart; a label of 0 leaves the text out."""
+    if sides == "one":
+        return [list(levels)]
+    return [
+        [sign * level if sign * level > 0 else -1.0 if level == 0 else 0.0 for level in levels]
+        for sign in (1, -1)
+    ]
+
+
+def _layers(layers: str | Sequence[int], apart: FloatArray) -> list[int]:
+    depth = len(apart)
+    if layers == "auto":
+        # The last layer is left out: nothing reads it but the head.
+        inner = range(depth - 1) if depth > 1 else range(depth)
+        return sorted(sorted(inner, key=lambda layer: -apart[layer])[:CANDIDATES])
+    try:
+        chosen = [int(one) for one in (layers.split(",") if isinstance(layers, str) else layers)]
+    except ValueError:
+        raise ValueFlowError(f"layers={layers!r}: give auto, or numbers such as 3,5") from None
+    for layer in chosen:
+        if not 0 <= layer < depth:
+            raise ValueFlowError(f"layer {layer}: the model has layers 0 to {depth - 1}")
+    return chosen
+
+
+def _vector(
+    loaded: Loaded,
+    value: str,
+    method: str,
+    contrast: Contrast,
+    read: Activations,
+    found: FloatArray,
+    layer: int,
+    described: dict[str, Any],
+) -> SteeringVector:
+    return SteeringVector(
+        found[layer].tolist(),
+        layer,
+        residual_norm=float(read.norms[layer]),
+        model_id=model_name(loaded),
+        model_revision=str(getattr(loaded.model.config, "_commit_hash", None) or ""),
+        n_layers=len(found),
+        value=value,
+        method=method,
+        fit={"source": contrast.source, "texts": len(contrast.texts), **described},
+    )
+
+
+def _try(
+    loaded: Loaded,
+    fitted: Fitted,
+    dose: float,
+    queries: Sequence[Query],
+    instrument: Instrument,
+    batch_size: int,
+) -> Tried:
+    conditions = {
+        float(level): Condition(spec=trial_spec(loaded, fitted, level, dose * level))
+        for level in (-2, 0, 2)
+    }
+    trial = run_trial(loaded, fitted.value, queries, conditions, instrument, batch_size=batch_size)
+    low, high = trial.mean(-2.0), trial.mean(2.0)
+    gain = (high[0] - low[0]) / 4
+    error = math.hypot(high[1], low[1]) / 4
+    lost = (trial.loss(2.0) + trial.loss(-2.0)) / 2 - trial.loss(0.0)
+    return Tried(fitted.vector.layer, dose, gain, error, math.exp(lost))
+
+
+def trial_spec(loaded: Loaded, fitted: Fitted, level: float, dose: float) -> SteeringSpec | None:
+    """A spec for vectors that are in no file yet."""
+    if dose == 0:
+        return None
+    vector, coefficient = fitted.dosed(dose)
+    loaded.library.add(vector)
+    return SteeringSpec(
+        (Target(vector.value, level),), vectors=(VectorDose("", vector.fingerprint, coefficient),)
+    )
+
+
+def save_vector(fitted: Fitted, folder: str | Path) -> Path:
+    """Write what was fitted where `vectors=DIR` finds it; a dial of an older one is removed."""
+    other = against_file(folder, fitted.value)
+    if fitted.against is not None:
+        fitted.against.save(other)
+    else:
+        other.unlink(missing_ok=True)
+    dial_file(folder, fitted.value).unlink(missing_ok=True)
+    return fitted.vector.save(vector_file(folder, fitted.value))

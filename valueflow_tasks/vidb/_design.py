@@ -1,0 +1,98 @@
+"""Which texts meet: uniformly at first, then where intensities are least known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from valueflow_scorers._records import FloatArray
+
+UNIFORM_SHARE = 0.3
+"""At least this share of all windows is drawn uniformly: near neighbours alone would tie the
+scale together only through long chains."""
+
+Windows = NDArray[np.int64]
+
+
+def uniform_windows(rng: np.random.Generator, n: int, k: int, count: int) -> Windows:
+    """Random windows in which every text appears about equally often, [count, k].
+
+    Permutations are cut into windows; a text left over at the end of one is carried on.
+    """
+    queue = np.empty(0, dtype=np.int64)
+    rows: list[Windows] = []
+    have = 0
+    while have < count:
+        while len(queue) < k:
+            queue = np.concatenate([queue, rng.permutation(n)])
+        cut = len(queue) // k
+        made = queue[: cut * k].reshape(cut, k)
+        queue = queue[cut * k :]
+        ordered = np.sort(made, axis=1)
+        made = made[(ordered[:, 1:] != ordered[:, :-1]).all(axis=1)]
+        rows.append(made)
+        have += len(made)
+    return shuffled(rng, np.concatenate(rows)[:count])
+
+
+def active_windows(
+    rng: np.random.Generator,
+    utilities: FloatArray,
+    variances: FloatArray,
+    k: int,
+    count: int,
+) -> Windows:
+    """Windows of texts that look alike, those with the least known texts first, [count, k].
+
+    A comparison tells most when its outcome is open: texts are put in order by a draw
+    from their posteriors and cut into windows of neighbours, anew for every pass over the texts;
+    of two windows the one with the larger total variance is kept.
+
+    Args:
+        rng: Generator.
+        utilities: Posterior means, [n].
+        variances: Posterior variances, same units squared, [n].
+        k: Items per window.
+        count: How many windows.
+    """
+    n, spread = len(utilities), np.sqrt(variances)
+    rows: list[Windows] = []
+    have = 0
+    while have < count:
+        order = np.argsort(utilities + spread * rng.standard_normal(n))
+        offset = int(rng.integers(0, k)) if n >= 2 * k else 0
+        order = order[offset:]
+        cut = len(order) // k
+        made = order[: cut * k].reshape(cut, k)
+        needy = np.argsort(-variances[made].sum(axis=1), kind="stable")[: max(1, (cut + 1) // 2)]
+        rows.append(made[needy][: count - have])
+        have += len(rows[-1])
+    return shuffled(rng, np.concatenate(rows))
+
+
+def shuffled(rng: np.random.Generator, windows: Windows) -> Windows:
+    """Every window in a random order of its own."""
+    return rng.permuted(windows, axis=1)
+
+
+def next_kind(uniform: int, active: int, planned: int) -> tuple[int, int]:
+    """How many of the next windows are uniform and how many active.
+
+    Args:
+        uniform: Uniform windows so far.
+        active: Active windows so far.
+        planned: Windows of the coming round.
+
+    Returns:
+        (uniform, active), such that the uniform share of all stays at UNIFORM_SHARE or more.
+    """
+    total = uniform + active + planned
+    needed = -(-UNIFORM_SHARE * total // 1) - uniform
+    fresh = int(min(max(needed, 0), planned))
+    return fresh, planned - fresh
+
+
+def as_ids(windows: Windows, ids: Sequence[str]) -> list[tuple[str, ...]]:
+    """Windows of positions -> windows of text ids."""
+    return [tuple(ids[i] for i in row) for row in windows.tolist()]

@@ -1,0 +1,121 @@
+"""The gate through which other people's data comes in."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from valueflow_scorers import ValueFlowError
+
+LICENCE_FILE = "licence.json"
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Under which terms a source may be used."""
+
+    source: str
+    """What was loaded."""
+    parts: tuple[tuple[str, str], ...]
+    """(data set, licence) of everything it is made of."""
+    summary: str
+    """What that means together."""
+    non_commercial: bool
+    """Whether commercial use is excluded, or not known to be allowed."""
+
+    def text(self) -> str:
+        """What a person is asked to accept."""
+        lines = [f"{self.source} is made of:"]
+        lines += [f"  {name}: {licence}" for name, licence in self.parts]
+        return "\n".join([*lines, f"Together: {self.summary}."])
+
+
+def vidb_terms(source: str) -> Terms:
+    """The terms of the VIDB release's data."""
+    return Terms(
+        source,
+        (
+            ("MFRC", "CC BY 4.0"),
+            ("Social Chemistry 101", "CC BY-SA 4.0"),
+            ("ValueNet", "CC BY-NC-SA"),
+            ("ValueEval", "CC BY 4.0"),
+            ("ValuePrism", "AI2 ImpACT, medium risk"),
+        ),
+        "research use, non-commercial",
+        True,
+    )
+
+
+def stated_terms(source: str, licence: str) -> Terms:
+    """The terms of a file of one's own or of a third party."""
+    if not licence:
+        return Terms(
+            source,
+            ((source, "not stated"),),
+            "you vouch that you may use it; commercial use is not known to be allowed",
+            True,
+        )
+    words = licence.casefold().replace("-", " ").split()
+    restricted = "nc" in words or "noncommercial" in words or "research" in words
+    restricted = restricted or "non commercial" in " ".join(words)
+    return Terms(source, ((source, licence),), licence, restricted)
+
+
+def pass_gate(terms: Terms, folder: Path, accepted: bool, commercial: bool) -> None:
+    """Let a source in, or say what has to be accepted first.
+
+    Acceptance is recorded in the folder, and holds for that folder and source alone.
+
+    Raises:
+        ValueFlowError: if the terms are not accepted, or exclude the intended use.
+    """
+    if commercial and terms.non_commercial:
+        raise ValueFlowError(
+            f"{terms.text()}\nCommercial use is not allowed (commercial=True was asked for): use "
+            "the panels that ship (CC BY 4.0) or data whose licence allows it"
+        )
+    if accepted_before(folder, terms):
+        return
+    if not accepted:
+        raise ValueFlowError(
+            f"{terms.text()}\nNothing was loaded. Read the terms; to accept them for {folder}, run "
+            "the command again with --accept-license"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    entries = _recorded(folder)
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    entries.append({**asdict(terms), "accepted_at": now})
+    (folder / LICENCE_FILE).write_text(json.dumps(entries, indent=1) + "\n", "utf-8")
+
+
+def accepted_before(folder: Path, terms: Terms) -> bool:
+    """Whether exactly these terms were accepted for this folder."""
+    wanted = json.loads(json.dumps(asdict(terms)))
+    return any({k: e.get(k) for k in wanted} == wanted for e in _recorded(folder))
+
+
+def check_commercial(folder: Path, commercial: bool) -> None:
+    """Refuse a folder of loaded data for a use that its terms exclude.
+
+    Raises:
+        ValueFlowError: naming the source.
+    """
+    for entry in _recorded(folder) if commercial else ():
+        if entry.get("non_commercial", True):
+            raise ValueFlowError(
+                f"{folder} holds {entry.get('source')}, whose terms are: {entry.get('summary')}. "
+                "Commercial use is not allowed"
+            )
+
+
+def _recorded(folder: Path) -> list[dict[str, object]]:
+    path = folder / LICENCE_FILE
+    if not path.is_file():
+        return []
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except json.JSONDecodeError:
+        raise ValueFlowError(f"{path} is no JSON: remove it and accept the terms again") from None
+    return content if isinstance(content, list) else [content]

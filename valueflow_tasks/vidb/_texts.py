@@ -1,0 +1,179 @@
+"""Texts to be ranked: read tolerantly line by line, strictly as a whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from valueflow_scorers import Response, ValueFlowError
+from valueflow_scorers._records import text_key
+from valueflow_scorers.judges.prompts import MAX_CHARACTERS
+
+
+@dataclass(frozen=True)
+class Text:
+    """One text of a database in the making."""
+
+    id: str
+    """Its name; derived from query and text when not given."""
+    text: str
+    """The words."""
+    query: str | None = None
+    """The question it answers, if any."""
+    neutral: bool = False
+    """Whether it is a neutral reference text."""
+    source: str = ""
+    """Where it comes from."""
+    direction: str = ""
+    """`supports`, `opposes`, `neutral` or empty: what is expected, for balanced sampling."""
+
+    def response(self) -> Response:
+        """The text as an item of a window."""
+        return Response(self.text, self.query, self.id)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-serialisable content, without empty fields."""
+        return {key: one for key, one in asdict(self).items() if one not in (None, "", False)}
+
+
+@dataclass(frozen=True)
+class TextFile:
+    """What was read, and what was left out."""
+
+    texts: tuple[Text, ...]
+    """In the file's order."""
+    skipped: tuple[str, ...]
+    """Per line left out: its number and the reason."""
+
+    def summary(self) -> str:
+        """One line for people."""
+        if not self.skipped:
+            return f"{len(self.texts)} texts"
+        shown = "; ".join(self.skipped[:5]) + ("; …" if len(self.skipped) > 5 else "")
+        return f"{len(self.texts)} texts, {len(self.skipped)} lines skipped: {shown}"
+
+    @property
+    def neutral(self) -> tuple[int, ...]:
+        """Positions of the neutral reference texts."""
+        return tuple(i for i, text in enumerate(self.texts) if text.neutral)
+
+
+def read_texts(path: str | Path, *, longest: int = MAX_CHARACTERS) -> TextFile:
+    """Texts of a JSON Lines or parquet file.
+
+    A line without a usable text is skipped and named. The same text under the same id twice
+    counts once.
+
+    Args:
+        path: Lines of `text` and optionally `id`, `query`, `neutral`, `source`, `direction`.
+        longest: Most characters a judge is shown; a longer text is skipped.
+
+    Raises:
+        ValueFlowError: if the file cannot be read, holds no usable text, or has one id for
+            two different texts.
+    """
+    source = Path(path)
+    known: dict[str, Text] = {}
+    skipped = []
+    for number, content in _rows(source):
+        reason = _unusable(content, longest)
+        if reason:
+            skipped.append(f"line {number}: {reason}")
+            continue
+        made = _text(content)
+        same = known.setdefault(made.id, made)
+        if (same.text, same.query) != (made.text, made.query):
+            raise ValueFlowError(
+                f"{source}, line {number}: id {made.id!r} stands for another text further up; "
+                "ids must differ"
+            )
+    if not known:
+        raise ValueFlowError(
+            f"{source} holds no usable text: expected lines with a string 'text'"
+            + (f" ({skipped[0]})" if skipped else "")
+        )
+    return TextFile(tuple(known.values()), tuple(skipped))
+
+
+def merge_texts(files: Sequence[TextFile]) -> TextFile:
+    """Several files as one.
+
+    Raises:
+        ValueFlowError: if two files have the same id with different texts.
+    """
+    known: dict[str, Text] = {}
+    for file in files:
+        for text in file.texts:
+            same = known.setdefault(text.id, text)
+            if (same.text, same.query) != (text.text, text.query):
+                raise ValueFlowError(
+                    f"two files have the id {text.id!r} with different texts: rename one of "
+                    f"them ({same.text[:40]!r}, {text.text[:40]!r})"
+                )
+    skipped = tuple(line for file in files for line in file.skipped)
+    return TextFile(tuple(known.values()), skipped)
+
+
+def write_lines(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write JSON Lines, the whole file or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    with part.open("w", encoding="utf-8") as handle:
+        for row in rows:
+            handle.write(json.dumps(row, ensure_ascii=False) + "\n")
+    part.replace(path)
+
+
+def _rows(source: Path) -> Iterator[tuple[int, Any]]:
+    if not source.is_file():
+        raise ValueFlowError(f"there is no file {source}")
+    if source.suffix == ".parquet":
+        try:
+            from pyarrow import parquet
+        except ImportError:
+            raise ValueFlowError(
+                f"{source}: parquet needs pyarrow: pip install pyarrow, or give JSON Lines"
+            ) from None
+        number = 0
+        for batch in parquet.ParquetFile(source).iter_batches():
+            for row in batch.to_pylist():
+                number += 1
+                yield number, row
+        return
+    with source.open(encoding="utf-8", errors="replace") as handle:
+        for number, line in enumerate(handle, 1):
+            if line.strip():
+                try:
+                    yield number, json.loads(line)
+                except json.JSONDecodeError:
+                    yield number, None
+
+
+def _unusable(content: Any, longest: int) -> str | None:
+    if not isinstance(content, Mapping):
+        return "no JSON object"
+    text = content.get("text")
+    if not isinstance(text, str):
+        return "text is not a string"
+    if not text.strip():
+        return "text is empty"
+    if len(text) > longest:
+        return f"text has {len(text)} characters, over the judge's {longest}"
+    return None
+
+
+def _text(content: Mapping[str, Any]) -> Text:
+    query = content.get("query")
+    query = None if query is None else str(query)
+    name = content.get("id")
+    return Text(
+        text_key(query, content["text"]) if name is None else str(name),
+        content["text"],
+        query,
+        bool(content.get("neutral", False)),
+        str(content.get("source") or ""),
+        str(content.get("direction") or ""),
+    )
