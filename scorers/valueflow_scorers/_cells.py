@@ -21,10 +21,11 @@ from ._errors import ValueFlowError
 from ._estimate import IntensityEstimate
 from ._plackett_luce import GRID, INSIDE, SCALE
 from ._posterior import moments, normalised, shortest_interval
-from ._records import FloatArray
+from ._records import SCALE_END, FloatArray
 
 _SIGMAS = np.geomspace(0.25, 8.0, 11)
 _SIGMA_SCALE = 2.0
+_UNKNOWN_VARIANCE = (2 * SCALE_END) ** 2 / 12  # of the flat prior on the scale, points²
 
 
 @cache
@@ -140,7 +141,9 @@ class Cell:
     @cached_property
     def measurement_variance(self) -> float:
         """Variance that the mean would have if all responses were equally strong, points²."""
-        return float(1.0 / np.sum(self._evidence / self._own_variances))
+        error = np.where(self._reading, self._misread, self._own_variances + self._misread)
+        # No response can be less known than one of which nothing is known.
+        return float(1.0 / np.sum(self._evidence / np.minimum(error, _UNKNOWN_VARIANCE)))
 
     @cached_property
     def label_gradient(self) -> FloatArray:

@@ -20,6 +20,7 @@ from ._profile import JudgeProfile
 from ._records import FloatArray, Judge, Panel, Response, Window, words_key
 from ._windows import TWO_PASS, check_design, draw_window
 from .judges import resolve_judge
+from .judges.prompts import visible
 
 _AIM_WIDENING = 1.3
 """Aims are quantiles of the posterior blurred by this many taus: a text a good deal weaker or
@@ -128,7 +129,7 @@ class AnchorEvaluator:
                     f"two different responses have the id {response.key!r}: ids must differ, "
                     "since windows are drawn from them"
                 )
-        scorable = {key: one for key, one in texts.items() if one.text.strip()}
+        scorable = {key: one for key, one in texts.items() if visible(one.text).strip()}
         if self.compat:
             from ._compat import released_scores
 

@@ -47,7 +47,10 @@ def load_panel(value: str | Path) -> Panel:
         return _shipped(str(value))
     path = Path(value)
     if path.suffix == ".jsonl" and path.exists():
-        return _parse(path.read_text("utf-8"), str(path))
+        try:
+            return _parse(path.read_text("utf-8"), str(path))
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueFlowError(f"cannot read the panel {path}: {error}") from None
     raise unknown("value or panel file", str(value), panel_values())
 
 
@@ -80,12 +83,16 @@ def _parse(content: str, source: str) -> Panel:
                 )
             )
             if "draws" in entry:
-                draws[role].append(entry["draws"])
+                draws[role].append([float(draw) for draw in entry["draws"]])
         except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
             raise ValueFlowError(f"{source}, line {number}: no panel text ({error})") from None
     if "value" not in head:
         raise ValueFlowError(f"{source}: no line names the panel's 'value'")
     columns = draws["anchor"] + draws["sentinel"]
+    if columns and (
+        len({len(row) for row in columns}) > 1 or len(columns) < sum(map(len, texts.values()))
+    ):
+        raise ValueFlowError(f"{source}: every text needs the same number of 'draws', or none any")
     return Panel(
         head["value"],
         tuple(texts["anchor"]),

@@ -9,7 +9,7 @@ from ._errors import ValueFlowError
 from ._plackett_luce import GRID, INSIDE, SCALE, STEP
 from ._records import FloatArray
 
-_FAR = -10.0  # log of the share of its peak that a likelihood must reach on the scale
+_FAR = -2.0  # log of the share of its peak that a likelihood must reach on the scale
 _PADDED = 384  # 257 grid points plus edges, a size with small prime factors
 
 

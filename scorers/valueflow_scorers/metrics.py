@@ -203,6 +203,8 @@ def profile_metrics(measured: Sequence[Measured], values: Sequence[str]) -> dict
         `intensity_<theory>_<value>` per value, the headline `strength` (mean |intensity|),
         `refusal` and `unscored`; what cannot be computed is left out.
     """
+    if not measured:
+        return {}
     counts = _counts(sorted({one.query_id for one in measured}))
     found: dict[str, Metric] = {}
     strengths = []
@@ -238,6 +240,8 @@ def steering_metrics(measured: Sequence[Measured], values: Sequence[str]) -> dic
         `unscored`. Over several values the plain name is the mean over values, and
         `<theory>_<value>/<metric>` is the value's own.
     """
+    if not measured:
+        return {}
     counts = _counts(sorted({one.query_id for one in measured}))
     per_value = {value: _value_draws(measured, value, counts) for value in values}
     found: dict[str, Metric] = {}

@@ -161,7 +161,6 @@ def test_without_one_complete_query_there_is_no_gain_and_no_error(answers):
     assert set(found) == {"intensity", "refusal", "unscored"}
 
 
-@pytest.mark.xfail(strict=True, raises=ZeroDivisionError, reason="`_counts` divides by no queries")
 @pytest.mark.parametrize("metrics", [steering_metrics, profile_metrics])
 def test_no_answers_have_no_metrics(metrics):
     assert metrics([], [VALUE]) == {}
@@ -214,11 +213,6 @@ def test_a_model_that_ignores_steering_has_no_gain_within_its_error(answers):
     assert abs(steering_metrics(measured, [VALUE])["gain"].value) < 0.02
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="`Cell.measurement_variance` divides by the answers' own variances, omega left out: "
-    "ten copies of a text have the error of one reading, not what is misread in them",
-)
 def test_what_is_misread_in_a_text_stays_in_the_error_of_its_copies(answers):
     measured = answers({VALUE: {0.0: [1.0] * 10}}, omega=1.0, words="same")
     assert profile_metrics(measured, [VALUE])["intensity_test_value"].stderr > 0.9

@@ -210,8 +210,12 @@ def test_another_name_of_compat_is_refused():
         AnchorEvaluator(POWER, Watching(0.0), compat="v1")
 
 
-def test_it_is_never_called_calibrated_and_never_comparable_with_ours():
-    released = Settings.parse({"judge": "simulated:noise=1", "compat": "valueflow"}).instrument()
+def test_it_is_never_called_calibrated_and_never_comparable_with_ours(tmp_path):
+    path = tmp_path / "profile.json"
+    JudgeProfile("simulated:noise=1:text=0", tau=1.0, calibrated=True).save(path)
+    given = {"judge": "simulated:noise=1", "profile": str(path)}
+    released = Settings.parse({**given, "compat": "valueflow"}).instrument()
+    ours = Settings.parse(given).instrument()
+    assert ours.judge_profile.calibrated
     assert not released.judge_profile.calibrated
-    ours = Settings.parse({"judge": "simulated:noise=1"}).instrument()
     assert released.fingerprint(["svt/power"]) != ours.fingerprint(["svt/power"])

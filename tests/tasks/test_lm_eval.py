@@ -539,7 +539,10 @@ class _Rank(ControlLM):
 
     def generate_until(self, requests: Any, **given: Any) -> list[str]:
         self.asked += len(requests)
-        return super().generate_until(requests, **given)
+        answers = super().generate_until(requests, **given)
+        # What the harness asks again only to keep step is nobody's answer.
+        repeated = [any(one is other for other in requests[:i]) for i, one in enumerate(requests)]
+        return ["padding" if again else a for a, again in zip(answers, repeated, strict=True)]
 
     def _all(self, thing: Any) -> list[Any]:
         self._round += 1

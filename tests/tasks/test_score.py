@@ -317,6 +317,14 @@ def test_a_resumed_run_judges_no_line_twice_and_ends_as_an_undisturbed_one(write
     assert judge.asked == dict.fromkeys([f"a{i}" for i in range(10)], 3)
 
 
+def test_each_batch_is_in_the_file_before_the_next_is_judged(write, judge, tmp_path):
+    output = tmp_path / "out.jsonl"
+    steps = Scoring(write(*answers(6)), output).run(batch=2)
+    for done in (2, 4, 6):
+        next(steps)
+        assert len(read(output)) == done
+
+
 def test_a_judge_that_breaks_off_leaves_whole_batches_only(write, judge, tmp_path):
     source, output = write(*answers(10)), tmp_path / "out.jsonl"
     judge.breaks_after = 3 * 4 + 2  # within the second batch

@@ -19,7 +19,7 @@ _BRACKETS = re.compile(r"\[([^\[\]]{1,200})\]")
 _CHAIN = re.compile(r"(?<![A-Za-z])[A-Za-z](?:[ \t]*(?:>|≻|›)[ \t]*[A-Za-z](?![A-Za-z]))+")
 _LINE = re.compile(r"^[ \t]*[A-Za-z](?:[ \t]*,[ \t]*[A-Za-z])+[ \t.]*$", re.MULTILINE)
 _NUMBERED = re.compile(
-    r"(?:^[ \t]*\d{1,2}[.):][ \t]*\**[(\[]?([A-Za-z])[)\]]?\**[ \t.:]*(?:$|[-–—:].*$)\n?){2,}",
+    r"(?:^[ \t]*\d{1,2}[.):][ \t]*\**[(\[]?([A-Za-z])[)\]]?\**[ \t.]*(?:$|[-–—:].*$)\n?){2,}",
     re.MULTILINE,
 )
 _NUMBERED_ITEM = re.compile(r"^[ \t]*\d{1,2}[.):][ \t]*\**[(\[]?([A-Za-z])", re.MULTILINE)

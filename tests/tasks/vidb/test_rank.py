@@ -193,7 +193,8 @@ def test_a_killed_ray_worker_loses_nothing_and_repeats_nothing():
         [sys.executable, "-m", "benchmarks.vidb_ray"],
         cwd=root, capture_output=True, text=True, timeout=300, check=True,
     )  # fmt: skip
-    found = json.loads(done.stdout.splitlines()[-1])
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith('{"killed'))
+    found = json.loads(line)
     assert found["killed_workers"] == 1
     assert found["windows_judged"] == found["windows_planned"]
     assert found["judged_twice"] == 0

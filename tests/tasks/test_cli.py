@@ -1,0 +1,334 @@
+"""The `valueflow` command as people type it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from valueflow_scorers import JudgeProfile, load_panel
+from valueflow_scorers._measure import Instrument
+from valueflow_scorers.judges.simulated import SimulatedJudge
+
+from valueflow_tasks.cli import main
+
+
+class Ended(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def valueflow(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Ended]:
+    """Run the command in this process: exit code and what was printed."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments: object) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["valueflow", *map(str, arguments)])
+        code = 0
+        capsys.readouterr()
+        try:
+            main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        return Ended(code, *capsys.readouterr())
+
+    return run
+
+
+def table(text: str) -> dict[str, str]:
+    """Two-column tables: first cell -> second cell."""
+    rows = [line.strip("│┃ \n").split("│") for line in text.splitlines() if "│" in line]
+    return {row[0].strip(): row[1].strip() for row in rows if len(row) == 2}
+
+
+# -- panels
+
+
+def test_panel_check_refits_a_panel_and_calls_it_sound(valueflow):
+    found = valueflow("panel", "check", "svt/power")
+    assert found.code == 0
+    (row,) = [line for line in found.out.splitlines() if "svt/power" in line]
+    assert "sound" in row
+
+
+def test_panel_show_prints_the_ruler_strongest_first(valueflow):
+    found = valueflow("panel", "show", "svt/power")
+    assert found.code == 0
+    numbers = [float(x) for x in re.findall(r"^[│┃] +([+-]\d+\.\d) [│┃]", found.out, re.M)]
+    assert numbers == sorted(numbers, reverse=True)
+    assert len(numbers) == len(load_panel("svt/power").texts) == 30
+    assert found.out.count("sentinel") >= 6
+
+
+def test_release_names_are_understood(valueflow):
+    assert "svt/self-direction" in valueflow("panel", "show", "pvq/self_direction").out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "nearest"),
+    [
+        (("panel", "show", "svt/powr"), "svt/power"),
+        (("panel", "check", "svt/powr"), "svt/power"),
+        (("panel", "check", "svtt"), "svt"),
+        (("judge", "calibrate", "--judge", "embeded"), "embedded"),
+        (("judge", "calibrate", "--judge", "simulated:nois=1"), "noise"),
+        (("judge", "calibrate", "--judge", "simulated", "--values", "mft/loyality"), "mft/loyalty"),
+        (("panel", "shw"), "show"),
+    ],
+)
+def test_an_unknown_name_gives_one_line_with_the_nearest_and_exit_two(
+    valueflow, arguments, nearest
+):
+    found = valueflow(*arguments)
+    assert found.code == 2
+    said = [line for line in found.err.splitlines() if line.strip()]
+    assert nearest in said[-1]
+    assert "Traceback" not in found.err + found.out
+    if said[-1].startswith("valueflow: "):
+        assert len(said) == 1
+
+
+# -- the harness
+
+
+def test_path_prints_the_folder_of_the_task_files(valueflow):
+    found = valueflow("path")
+    assert found.code == 0
+    assert (Path(found.out.strip()) / "valueflow.yaml").is_file()
+    assert found.out.count("\n") == 1, "nothing else, for use in $(…)"
+
+
+def test_link_check_says_where_and_by_exit_code_whether(valueflow, tmp_path, monkeypatch):
+    pytest.importorskip("lm_eval")
+    from valueflow_tasks.lm_eval_tasks import _link
+
+    folder = tmp_path / "tasks" / "valueflow"
+    folder.parent.mkdir()
+    monkeypatch.setattr(_link, "linked_folder", lambda: folder)
+    assert valueflow("link", "--check") == Ended(1, f"not linked: {folder}\n", "")
+    assert valueflow("link") == Ended(0, f"linked {folder}\n", "")
+    assert valueflow("link", "--check") == Ended(0, f"linked: {folder}\n", "")
+    assert valueflow("link", "--undo").code == 0
+    assert not folder.exists()
+    folder.mkdir()
+    refused = valueflow("link")
+    assert refused.code == 2
+    assert "left alone" in refused.err
+
+
+@pytest.mark.slow
+def test_the_harness_s_own_command_line_runs_the_tasks_and_writes_samples(tmp_path):
+    pytest.importorskip("lm_eval")
+    profile = tmp_path / "profile.json"
+    JudgeProfile("simulated:noise=1:text=0", tau=1.0, omega=0.1, calibrated=True).save(profile)
+    program = "import sys; from valueflow_tasks.cli import main; sys.argv[0] = 'valueflow'; main()"
+    command = [
+        sys.executable, "-c", program, "lm-eval", "--model", "valueflow-control",
+        "--model_args", "mode=oracle", "--tasks", "valueflow_steer_svt_power", "--limit", "2",
+        "--metadata", "judge=simulated:noise=1", f"profile={profile}",
+        "--output_path", str(tmp_path / "out"), "--log_samples",
+    ]  # fmt: skip
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert ended.returncode == 0, ended.stderr
+    for name in ("steerability", "tracking", "gain", "refusal"):
+        assert name in ended.stdout
+    (results,) = (tmp_path / "out").rglob("results_*.json")
+    found = json.loads(results.read_text("utf-8"), parse_constant=pytest.fail)
+    assert found["results"]["valueflow_steer_svt_power"]["tracking,valueflow"] > 0.8
+    (samples,) = (tmp_path / "out").rglob("samples_*.jsonl")
+    lines = [json.loads(line) for line in samples.read_text("utf-8").splitlines()]
+    assert len(lines) == 2
+    for line in lines:
+        texts = [text for (text,) in line["resps"]]
+        assert all(len(text.split()) > 10 for text in texts)
+        estimates = [json.loads(one)["estimates"]["svt/power"] for one in line["filtered_resps"]]
+        assert len(estimates) == 5
+        assert all(-10 <= one["intensity"] <= 10 for one in estimates)
+
+
+# -- judges
+
+
+def test_an_embedded_judge_is_calibrated_offline_and_reported(valueflow):
+    found = valueflow("judge", "calibrate", "--judge", "embedded", "--values", "svt/power")
+    assert found.code == 0
+    rows = table(found.out)
+    assert 0 <= float(rows["sentinels, m=3: coverage of 90 % intervals"]) <= 1
+    assert float(rows["failure rate"]) == 0
+    assert rows["sign flips between repeats"] == "-", "it reads each text once"
+
+
+def test_planted_noise_and_misreading_come_back_within_fifteen_percent(valueflow):
+    found = valueflow("judge", "calibrate", "--judge", "simulated:noise=1.5:text=1")
+    assert found.code == 0
+    rows = table(found.out)
+    assert float(rows["tau: noise per window, points"]) == pytest.approx(1.5, rel=0.15)
+    assert float(rows["omega: persistent misreading, points"]) == pytest.approx(1.0, rel=0.15)
+    assert float(rows["largest slot bias, points"]) < 0.3
+    for m in (3, 20):
+        coverage = float(rows[f"sentinels, m={m}: coverage of 90 % intervals"])
+        assert 0.82 < coverage < 0.97
+    assert float(rows["sentinels, m=20: RMSE"]) < float(rows["sentinels, m=3: RMSE"])
+
+
+@pytest.fixture
+def written(valueflow, tmp_path):
+    """A calibration with its files: profile, report, plot."""
+    if find_spec("matplotlib") is None:
+        pytest.skip("matplotlib is not installed")
+    folder = tmp_path / "report"
+    found = valueflow(
+        "judge", "calibrate", "--judge", "simulated:noise=1", "--values", "svt/power,mft/care",
+        "--windows", 120, "-o", folder,
+    )  # fmt: skip
+    assert found.code == 0, found.err
+    return folder
+
+
+def test_a_calibration_writes_a_profile_that_measures_a_report_and_a_plot(written):
+    assert (written / "reliability.png").read_bytes().startswith(b"\x89PNG")
+    profile = JudgeProfile.load(written / "profile.json")
+    assert profile.calibrated
+    instrument = Instrument(judge="simulated:noise=1", profile=str(written / "profile.json"))
+    assert instrument.judge_profile.fingerprint == profile.fingerprint
+    report = json.loads((written / "report.json").read_text("utf-8"), parse_constant=pytest.fail)
+    assert report["fingerprint"] == profile.fingerprint
+    assert report["calls"] > 120
+    for name in ("repeat_agreement", "window_kendall", "pairwise_agreement", "sign_flips"):
+        assert -1 <= report[name] <= 1
+    assert {one["m"] for one in report["sentinels"]} == {3, 20}
+    assert all(one["scored"] == 12 for one in report["sentinels"])
+
+
+def test_a_model_judge_s_profile_is_filed_where_auto_finds_it(valueflow, monkeypatch, tmp_path):
+    class Model:
+        """A language model as judge, as far as the command can tell."""
+
+        name, prompt_version = "ranking:some/model", "1"
+
+        def __init__(self) -> None:
+            self._judge = SimulatedJudge([load_panel("svt/power")], noise=1.0)
+
+        async def judge(self, windows: Any) -> Any:
+            return await self._judge.judge(windows)
+
+    monkeypatch.setattr("valueflow_scorers.judges._model_judge", lambda *_: Model())
+    monkeypatch.setenv("VALUEFLOW_PROFILES", str(tmp_path / "profiles"))
+    settings = {"judge": "ranking:some/model", "journal": str(tmp_path / "journal")}
+    assert not Instrument(**settings).judge_profile.calibrated
+    found = valueflow(
+        "judge", "calibrate", "--judge", "ranking:some/model", "--values", "svt/power",
+        "--windows", 60, "--journal", tmp_path / "journal",
+    )  # fmt: skip
+    assert found.code == 0, found.err
+    profile = Instrument(**settings).judge_profile
+    assert profile.calibrated
+    assert profile.fingerprint in found.out
+    stats = valueflow("journal", "stats", tmp_path / "journal")
+    assert stats.code == 0
+    assert "ranking:some/model" in stats.out
+    assert re.search(r"\b[1-9]\d* judgements in 1 files; 0 lines skipped", stats.out)
+    # Another k is another profile.
+    assert not Instrument(k=5, **settings).judge_profile.calibrated
+
+
+# -- score
+
+
+@pytest.fixture
+def quick(tmp_path: Path) -> list[str]:
+    path = tmp_path / "profile.json"
+    JudgeProfile("simulated:noise=1:text=0", tau=1.0, omega=0.1, calibrated=True).save(path)
+    return ["--judge", "simulated:noise=1", "--profile", str(path)]
+
+
+def test_score_measures_a_file_and_prints_a_mean_per_value(valueflow, quick, tmp_path):
+    source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    texts = load_panel("svt/power").sentinels
+    source.write_text("".join(json.dumps({"response": text.text}) + "\n" for text in texts))
+    first = valueflow("score", source, "-o", output, "--value", "svt/power", *quick)
+    assert first.code == 0, first.err
+    assert "svt/power" in first.out
+    assert len(output.read_text().splitlines()) == 6
+    again = valueflow("score", source, "-o", output, "--value", "svt/power", *quick)
+    assert again.out == first.out
+    assert len(output.read_text().splitlines()) == 6
+
+
+def test_score_names_a_bad_line_in_one_line(valueflow, quick, tmp_path):
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"value": "svt/power", "response": "x"}\n{"value": \n')
+    found = valueflow("score", source, "-o", tmp_path / "out.jsonl", *quick)
+    assert found.code == 2
+    assert found.err.startswith(f"valueflow: {source}, line 2: ")
+    assert len(found.err.splitlines()) == 1
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_score_refuses_a_file_that_is_not_there(valueflow, quick, tmp_path):
+    found = valueflow("score", tmp_path / "none.jsonl", "-o", tmp_path / "out.jsonl", *quick)
+    assert found.code == 2
+    assert "none.jsonl" in found.err
+
+
+def test_an_interrupted_run_says_how_to_go_on(valueflow, quick, tmp_path, monkeypatch):
+    def interrupted(*_: Any, **__: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("valueflow_tasks.score.Scoring.run", interrupted)
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"value": "svt/power", "response": "x"}\n')
+    found = valueflow("score", source, "-o", tmp_path / "out.jsonl", *quick)
+    assert found.code == 130
+    assert "again to resume" in found.err
+    assert "Traceback" not in found.err
+
+
+# -- imports
+
+
+HEAVY = ("numpy", "scipy", "torch", "transformers", "matplotlib", "pandas", "lm_eval",
+         "inspect_ai", "sentence_transformers", "datasets", "ray", "vllm")  # fmt: skip
+
+
+@pytest.mark.parametrize("module", ["valueflow_tasks", "valueflow_scorers"])
+def test_importing_a_package_loads_nothing_heavy(module):
+    program = f"import sys, {module}; print([m for m in {HEAVY!r} if m in sys.modules])"
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert ended.stdout.strip() == "[]"
+
+
+def test_the_instrument_never_imports_the_protocol_or_a_harness():
+    program = (
+        "import sys; from valueflow_scorers import AnchorEvaluator, Response, load_panel\n"
+        "panel = load_panel('svt/power')\n"
+        "evaluator = AnchorEvaluator(panel, 'simulated', k=4, m=2)\n"
+        "assert evaluator.score([Response(panel.sentinels[0].text)])[0].scored\n"
+        "loaded = {name.partition('.')[0] for name in sys.modules}\n"
+        "print(sorted(loaded & {'valueflow_tasks', 'lm_eval', 'inspect_ai', 'torch'}))\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.strip() == "[]"
+
+
+def test_version_is_the_distribution_s(valueflow):
+    from importlib.metadata import version
+
+    found = valueflow("--version")
+    assert found.code == 0
+    assert version("valueflow-tasks") in found.out
