@@ -18,6 +18,10 @@ from .settings import measurable_values
 from .theories import resolve_values
 
 
+_OPENING = b'{"response_id": '
+"""How every line of an output begins: what a crash left of the first one is known by it."""
+
+
 @dataclass(frozen=True)
 class Line:
     """One answer to be measured."""
@@ -80,12 +84,19 @@ class Scoring:
             raise ValueFlowError(f"{self.output} is no ordinary file: choose another output")
         content = self.output.read_bytes()
         whole = content[: content.rfind(b"\n") + 1]
+        if content and not whole and content[: len(_OPENING)] != _OPENING[: len(content)]:
+            raise ValueFlowError(
+                f"{self.output} holds no finished line of ours: choose another output, or remove it"
+            )
         entries = []
         for number, raw in enumerate(whole.splitlines(), 1):
             try:
-                entries.append(json.loads(raw))
-            except json.JSONDecodeError:
-                raise ValueFlowError(f"{self.output}, line {number}: no valid JSON") from None
+                entry = json.loads(raw)
+            except ValueError:
+                entry = None
+            if not isinstance(entry, dict):
+                raise ValueFlowError(f"{self.output}, line {number}: no JSON object")
+            entries.append(entry)
         for number, (entry, line) in enumerate(zip(entries, self.lines, strict=False), 1):
             same = (entry.get("response_id"), entry.get("value"), entry.get("settings"))
             if same != (line.response.key, line.value, self._settings):

@@ -192,5 +192,5 @@ def _whole(name: str, raw: Any) -> int:
         if float(raw) != int(float(raw)):
             raise ValueError
         return int(float(raw))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueFlowError(f"{name}={raw!r}: give a whole number") from None

@@ -323,10 +323,6 @@ def test_both_harnesses_give_the_same_metrics(steered, profiled, quick, run_lm_e
             assert found[f"{theirs},valueflow"] == pytest.approx(number, abs=1e-9), name
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the generation settings enter each fingerprint in its harness's own words",
-)
 def test_both_harnesses_name_the_same_protocol(steered, quick, run_lm_eval):
     task = "valueflow_steer_svt_power"
     found = run_lm_eval(task, limit=2, arguments={"apply_chat_template": True}, **quick)

@@ -26,7 +26,7 @@ from valueflow_scorers._measure import Instrument
 from valueflow_scorers.metrics import value_slug
 
 from valueflow_tasks.controls import MODES, neutral_answer
-from valueflow_tasks.lm_eval_tasks import ControlLM
+from valueflow_tasks.lm_eval_tasks import ControlLM, SteerTask
 from valueflow_tasks.lm_eval_tasks._link import config_folder
 from valueflow_tasks.prompts import LEVELS, exemplars, steering_text
 from valueflow_tasks.queries import load_queries
@@ -434,16 +434,7 @@ def test_an_impossible_setting_is_refused_in_one_sentence(run_lm_eval, quick, na
     assert str(value).strip("[]") in str(refused.value)
 
 
-FOUND_LATE = ("judge", "k", "m", "design", "compat", "target_stderr", "profile")
-LATE = pytest.mark.xfail(
-    strict=True, reason="the instrument is first made in the filter, after all generation"
-)
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [pytest.param(*one, marks=[LATE] if one[0] in FOUND_LATE else []) for one in BAD.items()],
-)
+@pytest.mark.parametrize(("name", "value"), BAD.items())
 def test_an_impossible_setting_is_refused_before_the_model_is_asked(
     run_lm_eval, quick, monkeypatch, name, value
 ):
@@ -527,7 +518,18 @@ def test_a_limited_run_is_not_comparable_with_a_whole_one(run_lm_eval, quick, sm
     assert recorded(more)["protocol"] != recorded(small)["protocol"]
 
 
-class _Rank(ControlLM):
+class _Refuses(ControlLM):
+    """An oracle that refuses the second query at every level."""
+
+    def generate_until(self, requests: Any, **given: Any) -> list[str]:
+        second = load_queries("test")[1].text
+        return [
+            "I'm sorry, but I can't help with that request." if second in one.args[0] else answer
+            for one, answer in zip(requests, super().generate_until(requests, **given), strict=True)
+        ]
+
+
+class _Rank(_Refuses):
     """One of several processes, here threads, that share the work."""
 
     def __init__(self, rank: int, meeting: threading.Barrier, board: dict[Any, Any]) -> None:
@@ -592,18 +594,46 @@ def _on_ranks(count: int, limit: int, metadata: dict[str, Any]) -> tuple[Any, li
     return results[0], models
 
 
-def test_several_ranks_give_what_one_gives(run_lm_eval, quick):
+@pytest.fixture(scope="module")
+def ranked(quick):
+    """A run of three queries on two ranks, and how often its metrics were computed."""
     pytest.importorskip("torch")
-    alone = run_lm_eval(POWER, limit=3, **quick)
-    shared, models = _on_ranks(2, 3, quick)
-    # The second rank has one query of three and repeats its last request to keep step.
+    computed = []
+    plain = SteerTask._metrics
+
+    def counting(self: Any, records: Any) -> Any:
+        computed.append(len(records))
+        return plain(self, records)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SteerTask, "_metrics", counting)
+        found, models = _on_ranks(2, 3, quick)
+    return found, models, computed
+
+
+def test_several_ranks_give_what_one_gives(run_lm_eval, quick, ranked):
+    shared, models, _ = ranked
+    alone = run_lm_eval(POWER, limit=3, model=_Refuses(), **quick)
+    # The second rank has one query of three, for which nothing is scored, and repeats its last
+    # request to keep step.
     assert [model.asked for model in models] == [10, 10]
     ours, theirs = numbers(shared), numbers(alone)
-    assert {name: one for name, one in ours.items() if one != "N/A"} == theirs
+    emitted = {name: one for name, one in ours.items() if one != "N/A"}
+    assert emitted == pytest.approx(theirs, abs=1e-9)
     by_id = {record["query_id"] + str(record["level"]): record for record in records(shared)}
     assert len(by_id) == 15
     for record in records(alone):
         assert by_id[record["query_id"] + str(record["level"])] == record
+    assert recorded(shared)["protocol"] == recorded(alone)["protocol"]
+
+
+@pytest.mark.xfail(
+    strict=True, reason="every one of some 40 metrics and errors recomputes all of them on rank 0"
+)
+def test_several_ranks_compute_their_metrics_once(ranked):
+    _, models, computed = ranked
+    assert sum(count == 15 for count in computed) == 1
+    assert len(computed) <= 1 + len(models)
 
 
 # -- the YAML

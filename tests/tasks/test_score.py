@@ -468,17 +468,12 @@ def test_output_of_another_input_is_refused_and_left_alone(write, judge, tmp_pat
         *(
             pytest.param(
                 content,
-                marks=pytest.mark.xfail(strict=True, reason="AttributeError: JSON, but no object"),
             )
             for content in (b"[1, 2]\n", b"null\n")
         ),
         *(
             pytest.param(
                 content,
-                marks=pytest.mark.xfail(
-                    strict=True,
-                    reason="data loss: without a line end all of it is cut off",
-                ),
             )
             for content in (b"my notes", b'{"some": "json"}', b"\x89PNG\x00\x01")
         ),
@@ -498,7 +493,6 @@ def test_a_file_that_is_no_output_of_ours_is_refused_and_left_alone(
     assert refused
 
 
-@pytest.mark.xfail(strict=True, reason="data loss: a single line without a line end is emptied")
 def test_the_input_is_never_taken_for_the_output(judge, tmp_path):
     source = tmp_path / "answers.jsonl"
     source.write_text(json.dumps(answers(1)[0]), "utf-8")

@@ -75,6 +75,10 @@ class ValueFlowTask(ConfigurableTask):  # type: ignore[misc]  # lm_eval ships no
         self._found: dict[str, Metric] = {}
         self._specs: dict[int, dict[str, Any]] = {}
         self._fingerprints: dict[int, str] = {}
+        for value in (self.target,) if self.target else self.settings.values:
+            if value in self.settings.values:
+                # What cannot be measured is refused before the model is asked anything.
+                self.settings.instrument().evaluator(value)
         super().__init__(config=content)
 
     # -- documents and requests
@@ -256,7 +260,7 @@ class ValueFlowTask(ConfigurableTask):  # type: ignore[misc]  # lm_eval ships no
                 values,
                 self.settings.query_set(),
                 chat_template=self._chat_template,
-                generation=self.config.generation_kwargs,
+                generation=_generation(self.config.generation_kwargs),
             ),
             "profile": profile.fingerprint,
             "calibrated": profile.calibrated,
@@ -345,6 +349,19 @@ def _told(records: Sequence[Mapping[str, Any]]) -> list[Told]:
         )
         for record in records
     ]
+
+
+def _generation(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The harness's generation settings in the protocol's words, which Inspect's runs use too."""
+    named: dict[str, Any] = {
+        "temperature": float(given.get("temperature", 0.0)),
+        "max_tokens": int(given.get("max_gen_toks", 0)),
+    }
+    known = {"temperature", "max_gen_toks", "until", "do_sample"}
+    more = {key: value for key, value in given.items() if key not in known}
+    if given.get("until"):
+        more["until"] = given["until"]
+    return {**named, **more}
 
 
 def _shares(measured: Sequence[Measured]) -> dict[str, float]:

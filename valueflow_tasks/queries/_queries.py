@@ -93,12 +93,17 @@ def _read(path: Path) -> Iterator[Query]:
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[int, str, object]]:
-    with path.open(encoding="utf-8-sig", newline="") as handle:
-        reader = csv.DictReader(handle, skipinitialspace=True)
-        if "query" not in (reader.fieldnames or []):
-            raise ValueFlowError(f"{path} has columns {reader.fieldnames}; it needs one 'query'")
-        for row in reader:
-            yield reader.line_num, row.get("id") or "", row["query"]
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as handle:
+            reader = csv.DictReader(handle, skipinitialspace=True)
+            if "query" not in (reader.fieldnames or []):
+                raise ValueFlowError(
+                    f"{path} has columns {reader.fieldnames}; it needs one 'query'"
+                )
+            for row in reader:
+                yield reader.line_num, row.get("id") or "", row["query"]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ValueFlowError(f"cannot read queries from {path}: {error}") from None
 
 
 def _json_rows(path: Path) -> Iterator[tuple[int, str, object]]:
@@ -107,7 +112,7 @@ def _json_rows(path: Path) -> Iterator[tuple[int, str, object]]:
             for number, row in enumerate(lines, 1):
                 if not isinstance(row, dict) or "query" not in row:
                     raise ValueFlowError(f"{path}, line {number}: no object with 'query'")
-                yield number, str(row.get("id", "")), row["query"]
+                yield number, str(row.get("id") or ""), row["query"]
     except jsonlines.InvalidLineError as error:
         raise ValueFlowError(f"{path}, line {error.lineno}: no valid JSON") from None
     except (OSError, UnicodeDecodeError) as error:
