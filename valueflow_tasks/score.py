@@ -17,7 +17,6 @@ from valueflow_scorers._records import fingerprint
 from .settings import measurable_values
 from .theories import resolve_values
 
-
 _OPENING = b'{"response_id": '
 """How every line of an output begins: what a crash left of the first one is known by it."""
 
