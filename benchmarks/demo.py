@@ -17,8 +17,6 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.dose_response import response_table
-
 console = Console(width=110)
 
 
@@ -42,8 +40,6 @@ def main() -> None:
                                             "core")))  # fmt: skip
     console.rule("Inspect: the control model 'inert' ignores steering, judge simulated")
     console.print(inspect_table("inert", "duties"))
-    console.rule("the bundled model, steered by prompt and by vector, judge embedded")
-    console.print(response_table())
     console.print(f"measured in {time.perf_counter() - started:.0f} s")
 
 

@@ -242,6 +242,45 @@ def test_a_model_judge_s_profile_is_filed_where_auto_finds_it(valueflow, monkeyp
     assert not Instrument(k=5, **settings).judge_profile.calibrated
 
 
+@pytest.mark.parametrize(
+    ("k", "words"),
+    [
+        *(
+            pytest.param(
+                k, "2 to 10 items",
+                marks=pytest.mark.xfail(
+                    strict=True, reason="k is checked only when the profile is fitted: all "
+                    "windows of the calibration have been paid for by then"
+                ),
+            )
+            for k in ("1", "11")
+        ),
+        pytest.param(
+            "40", "2 to 10 items",
+            marks=pytest.mark.xfail(strict=True, reason="ValueError of random.sample comes out"),
+        ),
+    ],
+)  # fmt: skip
+def test_a_window_size_that_cannot_be_used_is_refused_before_a_judge_is_paid(
+    valueflow, monkeypatch, tmp_path, k, words
+):
+    class Paid:
+        name, prompt_version, asked = "ranking:some/model", "1", 0
+
+        async def judge(self, windows: Any) -> Any:
+            Paid.asked += len(windows)
+            return await SimulatedJudge([load_panel("svt/power")]).judge(windows)
+
+    monkeypatch.setattr("valueflow_scorers.judges._model_judge", lambda *_: Paid())
+    found = valueflow(
+        "judge", "calibrate", "--judge", "ranking:some/model", "--values", "svt/power",
+        "--windows", 20, "--journal", tmp_path / "journal", "--k", k,
+    )  # fmt: skip
+    assert found.code == 2
+    assert words in found.err
+    assert Paid.asked == 0
+
+
 # -- score
 
 
@@ -279,6 +318,39 @@ def test_score_refuses_a_file_that_is_not_there(valueflow, quick, tmp_path):
     found = valueflow("score", tmp_path / "none.jsonl", "-o", tmp_path / "out.jsonl", *quick)
     assert found.code == 2
     assert "none.jsonl" in found.err
+
+
+def test_score_refuses_a_folder_that_is_not_there_in_one_line(valueflow, quick, tmp_path):
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"value": "svt/power", "response": "x"}\n')
+    found = valueflow("score", source, "-o", tmp_path / "none" / "out.jsonl", *quick)
+    assert found.code != 0
+    assert "Traceback" not in found.err
+    assert "out.jsonl" in found.err
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        pytest.param(
+            "0", marks=pytest.mark.xfail(strict=True, reason="range() arg 3 must not be zero")
+        ),
+        pytest.param(
+            "-3", marks=pytest.mark.xfail(strict=True, reason="measures nothing, exit code 0")
+        ),
+        "1",
+    ],
+)
+def test_a_batch_of_no_answers_is_refused(valueflow, quick, tmp_path, batch):
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"value": "svt/power", "response": "x"}\n')
+    output = tmp_path / "out.jsonl"
+    found = valueflow("score", source, "-o", output, "--batch", batch, *quick)
+    if found.code == 0:
+        assert len(output.read_text().splitlines()) == 1, "nothing was measured"
+    else:
+        assert found.code == 2
+        assert "batch" in found.err
 
 
 def test_an_interrupted_run_says_how_to_go_on(valueflow, quick, tmp_path, monkeypatch):

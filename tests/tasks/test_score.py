@@ -355,6 +355,24 @@ def test_a_paid_judgement_in_a_batch_that_broke_off_is_not_bought_again(
     assert set(counting.asked.values()) == {3}
 
 
+@pytest.mark.xfail(
+    strict=True,
+    reason="an outage is no verdict for the journal, but the output keeps it as finished for good",
+)
+def test_answers_whose_calls_all_failed_are_asked_about_again(write, judge, tmp_path, monkeypatch):
+    source, output = write(*answers(3)), tmp_path / "out.jsonl"
+
+    async def down(self: Any, windows: Sequence[Window]) -> list[Judgement]:
+        return [Judgement(failure="call failed: ConnectionError") for _ in windows]
+
+    with monkeypatch.context() as outage:
+        outage.setattr(CountingJudge, "judge", down)
+        assert all("intensity" not in one for one in finish(Scoring(source, output)))
+    found = finish(Scoring(source, output))
+    assert [one["response_id"] for one in found] == ["a0", "a1", "a2"]
+    assert all("intensity" in one for one in found)
+
+
 def test_a_finished_run_judges_nothing_again(write, judge, tmp_path):
     source, output = write(*answers(4)), tmp_path / "out.jsonl"
     found = finish(Scoring(source, output))
