@@ -335,7 +335,10 @@ def _tracking(
     queries = list(table[0.0])
     taus = []
     for query in queries:
-        points = [(level, row[query].intensity) for level, row in table.items() if query in row]
+        # Rounded, so that copies of one text tie whatever the last bits of their estimates are.
+        points = [
+            (level, round(row[query].intensity, 3)) for level, row in table.items() if query in row
+        ]
         tau = float(kendalltau(*zip(*points, strict=True)).statistic)
         taus.append(0.0 if math.isnan(tau) else tau)
     weights = np.stack([counts[query] for query in queries], axis=1)
@@ -398,7 +401,7 @@ def query_numbers(measured: Sequence[Measured], value: str) -> dict[str, float]:
         levels = sorted(points)
         means = np.array([points[level] for level in levels])
         found["gain"] = _slope(levels)(means)
-        tau = float(kendalltau(levels, means).statistic)
+        tau = float(kendalltau(levels, np.round(means, 3)).statistic)
         found["tracking"] = 0.0 if math.isnan(tau) else tau
         rise, fall = points[2.0] - points[0.0], points[0.0] - points[-2.0]
         shares = []
