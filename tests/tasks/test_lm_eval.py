@@ -627,9 +627,6 @@ def test_several_ranks_give_what_one_gives(run_lm_eval, quick, ranked):
     assert recorded(shared)["protocol"] == recorded(alone)["protocol"]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="every one of some 40 metrics and errors recomputes all of them on rank 0"
-)
 def test_several_ranks_compute_their_metrics_once(ranked):
     _, models, computed = ranked
     assert sum(count == 15 for count in computed) == 1

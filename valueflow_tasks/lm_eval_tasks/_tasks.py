@@ -70,7 +70,7 @@ class ValueFlowTask(ConfigurableTask):  # type: ignore[misc]  # lm_eval ships no
         self.settings = Settings.parse(_own_settings(metadata))
         self.target = (content.get("dataset_kwargs") or {}).get("value")
         self.levels: Sequence[int] = LEVELS if self.target else (0,)
-        self._several_ranks = False
+        self._several_ranks = self._gathered = False
         self._chat_template = False
         self._found: dict[str, Metric] = {}
         self._specs: dict[int, dict[str, Any]] = {}
@@ -230,7 +230,9 @@ class ValueFlowTask(ConfigurableTask):  # type: ignore[misc]  # lm_eval ships no
         } | {"bypass": lambda items: 999}
 
     def _aggregate(self, name: str, suffix: str, items: Sequence[_Own | _Missing]) -> float | str:
-        if self._several_ranks:
+        if self._several_ranks and not self._gathered:
+            # Every metric's items carry all records; the first to be aggregated serves all.
+            self._gathered = True
             self._found = self._metrics([record for item in items for record in item.records])
             self._record_protocol()
         metric = self._found.get(name)
