@@ -6,6 +6,7 @@ import asyncio
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,13 @@ from valueflow_scorers import (
     Window,
     fit_profile,
 )
+from valueflow_scorers._calibrate import CALIBRATION_WINDOWS
 
 Floats = NDArray[np.float64]
+Settings = tuple[tuple[str, Any], ...]
+"""Settings of a judge, in a form that can be a key."""
+PER_PANEL = 60
+"""Calibration windows per panel, as `valueflow judge calibrate` asks."""
 
 
 @dataclass
@@ -32,7 +38,7 @@ class NoisyJudge:
     truth: dict[str, float]
     noise: float
     """Sd of the error per text and call, points."""
-    seed: int
+    seed: int = 0
     persistent: float = 0.0
     """Sd of what is misread in a text every time, points."""
     gumbel: bool = False
@@ -40,11 +46,13 @@ class NoisyJudge:
     slot_bias: tuple[float, ...] = ()
     letters: float | None = None
     """Temperature: return letter probabilities with a noisy tail instead of an order."""
+    run: int = 0
+    """Which of its runs this is: noise differs between runs, what is misread does not."""
     name: str = "noisy"
     _misread: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._rng = np.random.default_rng(self.seed)
+        self._rng = np.random.default_rng([self.seed, self.run])
 
     async def judge(self, windows: Sequence[Window]) -> list[Judgement]:
         """Order every window by what is perceived."""
@@ -94,34 +102,42 @@ def make_panel(
     else:
         true = np.linspace(-9.8, 9.8, anchors)
     labels = np.clip(true + label_sd * rng.standard_normal(anchors), -10, 10)
+    ids = [f"p{seed}-a{i}" for i in range(anchors)]
     texts = tuple(
-        Anchor(f"anchor {i}", float(label), stderr=label_sd, id=f"a{i}")
-        for i, label in enumerate(labels)
+        Anchor(f"anchor {name}", float(label), stderr=label_sd, id=name)
+        for name, label in zip(ids, labels, strict=True)
     )
-    return Panel("benchmark/value", texts), {f"a{i}": float(t) for i, t in enumerate(true)}
+    return Panel(f"benchmark/value-{seed}", texts), dict(zip(ids, true.tolist(), strict=True))
 
 
-_profiles: dict[str, JudgeProfile] = {}
+@cache
+def calibrated(seeds: tuple[int, ...], label_sd: float, judge: Settings) -> JudgeProfile:
+    """What `valueflow judge calibrate` finds of a judge on several panels of 24 anchors.
 
-
-def _calibrated(panel: Panel, truth: dict[str, float], judge: dict[str, Any]) -> JudgeProfile:
-    """The judge's profile on this panel; each judge is calibrated once per panel."""
-    key = f"{panel.fingerprint} {sorted(judge.items())}"
-    if key not in _profiles:
-        _profiles[key] = fit_profile(NoisyJudge(dict(truth), **judge), [panel])
-    return _profiles[key]
+    Args:
+        seeds: Of the panels.
+        label_sd: Of their labels' errors, points.
+        judge: Settings of `NoisyJudge`.
+    """
+    panels, truth = [], {}
+    for seed in seeds:
+        panel, known = make_panel(seed, 24, label_sd)
+        panels.append(panel)
+        truth.update(known)
+    windows = max(CALIBRATION_WINDOWS, PER_PANEL * len(panels))
+    return fit_profile(NoisyJudge(truth, **dict(judge)), panels, windows=windows)
 
 
 def measure(
     panel: Panel,
     truth: dict[str, float],
     thetas: Floats,
-    judge: dict[str, Any],
+    judge: Settings,
+    profile: JudgeProfile | None,
     *,
     m: int,
+    run: int,
     compat: bool = False,
-    profile: JudgeProfile | None = None,
-    design: str = "two-pass",
 ) -> list[IntensityEstimate]:
     """Measure responses of known intensity.
 
@@ -130,22 +146,19 @@ def measure(
         truth: Of the anchors.
         thetas: Of the responses, points.
         judge: Settings of `NoisyJudge`.
+        profile: Of the judge; None with `compat`.
         m: Windows per response.
+        run: Of the judge; 0 is its calibration.
         compat: Use the released evaluator.
-        profile: Of the judge; None: calibrated here on the panel.
-        design: Window design.
     """
-    known = {**truth, **{f"r{i}": float(theta) for i, theta in enumerate(thetas)}}
-    subject = NoisyJudge(known, **judge)
-    if profile is None and not compat:
-        profile = _calibrated(panel, truth, judge)
+    names = [f"{panel.value}-r{i}" for i in range(len(thetas))]
+    known = {**truth, **dict(zip(names, thetas.tolist(), strict=True))}
     evaluator = AnchorEvaluator(
         panel,
-        subject,
+        NoisyJudge(known, run=run, **dict(judge)),
         m=m,
         profile=profile,
-        design=design,
         compat="valueflow" if compat else None,
     )
-    responses = [Response(f"response {i}", id=f"r{i}") for i in range(len(thetas))]
+    responses = [Response(f"response {name}", id=name) for name in names]
     return asyncio.run(evaluator.ascore(responses))

@@ -14,7 +14,6 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -25,7 +24,7 @@ from scipy.stats import binomtest
 from valueflow_scorers import AnchorEvaluator, IntensityEstimate, Panel, Response
 from valueflow_scorers._measure import Measured
 
-from benchmarks.simulation import NoisyJudge, _calibrated, make_panel
+from benchmarks.simulation import NoisyJudge, Settings, calibrated, make_panel
 from valueflow_tasks.analysis import adjusted
 from valueflow_tasks.analysis._drift import _movement, arrival
 from valueflow_tasks.analysis._statistics import difference, number
@@ -33,7 +32,7 @@ from valueflow_tasks.compose import composition_metrics
 
 QUERIES = 40
 LABEL_SD = 0.5
-JUDGE: dict[str, Any] = {"noise": 1.0, "persistent": 0.7, "seed": 7}
+JUDGE: Settings = (("noise", 1.0), ("persistent", 0.7), ("seed", 7))
 QUERY_SD, ANSWER_SD = 1.5, 1.0
 PANELS = 24
 MASS = 0.95
@@ -71,8 +70,7 @@ def main() -> None:
 
 
 def _ruler(seed: int) -> Ruler:
-    panel, truth = make_panel(seed, 24, LABEL_SD)
-    return replace(panel, value=f"benchmark/value-{seed}"), truth
+    return make_panel(seed, 24, LABEL_SD)
 
 
 def answer(
@@ -86,9 +84,8 @@ def answer(
     first = int(rng.integers(1_000_000_000))
     ids = [f"r{first + place}" for place in range(thetas.size)]
     known = {**truth, **dict(zip(ids, thetas.ravel().tolist(), strict=True))}
-    evaluator = AnchorEvaluator(
-        panel, NoisyJudge(known, **JUDGE), profile=_calibrated(panel, truth, JUDGE)
-    )
+    profile = calibrated(tuple(range(PANELS)), LABEL_SD, JUDGE)
+    evaluator = AnchorEvaluator(panel, NoisyJudge(known, run=first, **dict(JUDGE)), profile=profile)
     responses = [Response(f"response {one}", id=one) for one in ids]
     found = iter(asyncio.run(evaluator.ascore(responses)))
     names = [f"q{i}" for i in range(len(queries))]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +19,7 @@ from ._posterior import normalised, smoothed_moments
 from ._profile import JudgeProfile
 from ._records import FloatArray, Panel
 
+_NO_FAILURES: Mapping[str, int] = {}  # shared: most responses have none
 _LEAST = 1e-9  # sum of sensitivities from which they can be told from rounding
 _BATCH = 1024  # responses worked on at a time: tables then stay small
 
@@ -45,10 +48,23 @@ def estimate(
     view = profile.view(panel)
     ids = list(judged)
     results: list[IntensityEstimate] = []
-    for start in range(0, len(ids), _BATCH):
-        batch = {name: judged[name] for name in ids[start : start + _BATCH]}
-        results.extend(_estimate_batch(panel, profile, view, batch, texts))
+    with _collector_at_rest():
+        for start in range(0, len(ids), _BATCH):
+            batch = {name: judged[name] for name in ids[start : start + _BATCH]}
+            results.extend(_estimate_batch(panel, profile, view, batch, texts))
     return results
+
+
+@contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """Without the cyclic collector: it would walk the whole heap for records without cycles."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
 
 
 def _estimate_batch(
@@ -86,7 +102,7 @@ def _estimate_batch(
     marks = (panel.fingerprint, profile.fingerprint)
     for index, name in enumerate(ids):
         windows = tuple(judged[name])
-        failures = dict(windows_by_form.failures.get(index, {}))
+        failures = windows_by_form.failures.get(index, _NO_FAILURES)
         found = index in heard
         results.append(
             IntensityEstimate(

@@ -6,10 +6,9 @@ own; all are functions of the response's intensity on one grid, and add up.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, repeat
-from typing import Any
 
 import numpy as np
 
@@ -22,6 +21,16 @@ from ._records import FloatArray, Panel
 
 _UNKNOWN = -2  # stands for a text that the panel lacks
 _Owned = tuple[list[int], list[JudgedWindow]]  # which responses, and their windows
+
+
+class _Ordered:
+    """Windows of one size that hold an order, column by column."""
+
+    def __init__(self) -> None:
+        self.owners: list[int] = []
+        self.items: list[tuple[str, ...]] = []
+        self.slots: list[int] = []
+        self.orders: list[Sequence[int]] = []
 
 
 class Windows:
@@ -44,7 +53,7 @@ class Windows:
         self._value, self._fingerprint = panel.value, panel.fingerprint
         self._ids = list(judged)
         self._position = {text.key: i for i, text in enumerate(panel.texts)}
-        self._orders: dict[int, _Owned] = {}  # by size
+        self._orders: defaultdict[int, _Ordered] = defaultdict(_Ordered)  # by size
         self._letters: _Owned = ([], [])
         self._readings: _Owned = ([], [])
         self.failures: dict[int, Counter[str]] = {}
@@ -53,12 +62,17 @@ class Windows:
         for owner, windows in enumerate(judged.values()):
             for window in windows:
                 judgement = window.judgement
-                if judgement.order is not None or (as_order and judgement.probabilities):
-                    size = len(window.items)
-                    owners, found = self._orders.get(size) or self._orders.setdefault(
-                        size, ([], [])
-                    )
-                elif judgement.probabilities is not None:
+                order: Sequence[int] | None = judgement.order
+                if order is None and as_order and judgement.probabilities:
+                    order = _order(judgement.probabilities)
+                if order is not None:
+                    ordered = self._orders[len(order)]
+                    ordered.owners.append(owner)
+                    ordered.items.append(window.items)
+                    ordered.slots.append(window.slot)
+                    ordered.orders.append(order)
+                    continue
+                if judgement.probabilities is not None:
                     owners, found = self._letters
                 elif judgement.reading is not None:
                     owners, found = self._readings
@@ -72,8 +86,8 @@ class Windows:
     @property
     def heard(self) -> set[int]:
         """Responses with at least one verdict."""
-        forms = (*self._orders.values(), self._letters, self._readings)
-        return set(chain.from_iterable(owners for owners, _ in forms))
+        ordered = (one.owners for one in self._orders.values())
+        return set(chain(*ordered, self._letters[0], self._readings[0]))
 
     def rankings(self) -> dict[int, Rankings]:
         """Ordered windows by their size.
@@ -81,17 +95,18 @@ class Windows:
         Raises:
             ValueFlowError: if a window names a text that the panel lacks.
         """
-        return {size: self._rankings(size, *owned) for size, owned in self._orders.items()}
+        return {size: self._rankings(size, ordered) for size, ordered in self._orders.items()}
 
-    def _rankings(self, size: int, owners: list[int], windows: list[JudgedWindow]) -> Rankings:
-        shape = (len(windows), size)
-        keys = chain.from_iterable([one.items for one in windows])
+    def _rankings(self, size: int, windows: _Ordered) -> Rankings:
+        shape = (len(windows.owners), size)
+        keys = chain.from_iterable(windows.items)
         table = _table(map(self._position.get, keys, repeat(_UNKNOWN)), shape)
-        table[np.arange(len(windows)), [one.slot for one in windows]] = -1
-        if (table == _UNKNOWN).any():
-            raise self._foreign(owners[int(np.flatnonzero((table == _UNKNOWN).any(axis=1))[0])])
-        orders = _table(chain.from_iterable([_order(one) for one in windows]), shape)
-        return Rankings(table, orders, np.array(owners))
+        table[np.arange(len(table)), windows.slots] = -1
+        foreign = np.flatnonzero((table == _UNKNOWN).any(axis=1))
+        if len(foreign):
+            raise self._foreign(windows.owners[int(foreign[0])])
+        orders = _table(chain.from_iterable(windows.orders), shape)
+        return Rankings(table, orders, np.array(windows.owners))
 
     def add_readings(self, table: FloatArray) -> FloatArray:
         """Add Gaussian log-likelihoods of readings, in place.
@@ -158,9 +173,6 @@ def _table(numbers: Iterable[int], shape: tuple[int, int]) -> IntArray:
     return np.fromiter(numbers, dtype=np.int64, count=shape[0] * shape[1]).reshape(shape)
 
 
-def _order(window: JudgedWindow) -> Sequence[int]:
-    """The order in a judgement; that of its probabilities where it has only those."""
-    if window.judgement.order is not None:
-        return window.judgement.order
-    chances: Sequence[Any] = window.judgement.probabilities or ()
+def _order(chances: Sequence[float]) -> Sequence[int]:
+    """Slots from the likeliest to the least likely."""
     return sorted(range(len(chances)), key=lambda slot: -chances[slot])
