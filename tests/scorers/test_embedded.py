@@ -166,6 +166,15 @@ def test_hives_mini_is_small():
         assert up.shape[1] == down.shape[0]
 
 
+def test_a_value_that_hives_never_met_is_read_on_the_shared_axis():
+    axes = encoder.mini_weights().axes
+    assert set(axes.own) == set(panel_values())
+    weight, offset = axes.of("house/own")
+    np.testing.assert_array_equal(weight, axes.shared[0])
+    assert offset == axes.shared[1]
+    assert not np.allclose(axes.of("svt/power")[0], weight)
+
+
 def test_it_reads_the_sentinels_better_than_the_base_encoder_did():
     """Pooled over values; the figure is in docs/judges.md."""
     judge, labels, found = EmbeddedJudge(), [], []

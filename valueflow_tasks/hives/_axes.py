@@ -21,20 +21,20 @@ OUTPUT = "axes"
 FILE = "axes.safetensors"
 
 
+POINTS = 8.0
+"""Intensity that reads 1: a text of clear and forceful support."""
+
+
 @dataclass(frozen=True)
 class Axes:
-    """A linear reading per value, in half points of the labels: 1 is clear support."""
+    """A linear reading per value; 1 is clear support."""
 
     values: tuple[str, ...]
     """Ids, in the order of the rows."""
     weight: NDArray[np.float32]
-    """[values, d]."""
+    """[values + 1, d]; the last row is added to every other."""
     offset: NDArray[np.float32]
-    """[values]."""
-
-    def read(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Strength per text and value, [n, values]."""
-        return np.asarray(vectors @ self.weight.T + self.offset, dtype=np.float32)
+    """[values + 1]."""
 
     def save(self, folder: Path) -> None:
         """Write `axes.safetensors` into a folder."""
@@ -58,9 +58,10 @@ def add_axes(model: SentenceTransformer, count: int, start: Axes | None = None) 
     width = model.get_embedding_dimension()
     if width is None:
         raise TypeError(f"{model} does not say how wide its embedding is")
-    weight, offset = torch.zeros(count + 1, width), torch.zeros(count + 1)
-    if start is not None:
-        weight[:-1], offset[:-1] = torch.from_numpy(start.weight), torch.from_numpy(start.offset)
+    if start is None:
+        weight, offset = torch.zeros(count + 1, width), torch.zeros(count + 1)
+    else:
+        weight, offset = torch.from_numpy(start.weight), torch.from_numpy(start.offset)
     layer: Any = Dense(
         width, count + 1, True, torch.nn.Identity(), weight, offset, module_output_name=OUTPUT
     )
@@ -68,8 +69,8 @@ def add_axes(model: SentenceTransformer, count: int, start: Axes | None = None) 
 
 
 def take_axes(model: SentenceTransformer, values: tuple[str, ...]) -> Axes:
-    """Remove the readings from an encoder and return them, the shared part added to each."""
+    """Remove the readings from an encoder and return them."""
     layer: Any = model[-1].linear
     del model[-1]
     weight, offset = (one.detach().float().cpu().numpy() for one in (layer.weight, layer.bias))
-    return Axes(values, weight[:-1] + weight[-1], offset[:-1] + offset[-1])
+    return Axes(values, weight, offset)

@@ -13,7 +13,9 @@ from valueflow_scorers._errors import unknown
 
 CONFIGS = ("hives-mini", "qwen3-embedding-0.6b")
 """Configurations that ship."""
-PARTS = ("hierarchy", "statements", "concepts", "phrases")
+AXES_PARTS = ("statements", "answers")
+"""Parts that train the values' axes alone."""
+PARTS = ("hierarchy", *AXES_PARTS, "concepts", "phrases")
 _Made = TypeVar("_Made")
 
 
@@ -28,7 +30,8 @@ class Stage:
     learning_rate: float
     """At its highest, after the warm-up; falls to 0 along a cosine."""
     parts: Mapping[str, float]
-    """Weight per part: `hierarchy`, `statements`, and in stage 2 `concepts` and `phrases`."""
+    """Weight per part: `hierarchy`, `statements` and `answers` (with axes), and in stage 2
+    `concepts` and `phrases`."""
 
     def __post_init__(self) -> None:
         for name in self.parts:

@@ -132,18 +132,19 @@ class HierarchyLoss(nn.Module):
 
 
 class AxesLoss(nn.Module):
-    """The strength of statements that name a value, on its axis."""
+    """The strength of texts on a value's axis: statements that name it, answers that were rated."""
 
-    def __init__(self, model: nn.Module, weight: float) -> None:
-        """Prepare the loss, the squared error times a weight."""
+    def __init__(self, model: nn.Module, part: str, weight: float) -> None:
+        """Prepare the loss: the squared error, times a weight, under the name of its part."""
         super().__init__()
-        self.model, self.weight = model, weight
+        self.model, self.part, self.weight = model, part, weight
 
     def forward(self, features: list[dict[str, Tensor]], labels: Tensor) -> dict[str, Tensor]:
-        """The loss; labels are the value's position and the level from -2 to 2, [n, 2]."""
+        """The loss; labels are the value's position and what it should read, [n, 2]."""
         axes = self.model(features[0])["axes"].float()
-        read = axes.gather(1, labels[:, :1])[:, 0] + axes[:, -1]
-        return {"statements": self.weight * (read - labels[:, 1] / 2).square().mean()}
+        position, wanted = labels[:, :1].long(), labels[:, 1].float()
+        read = axes.gather(1, position)[:, 0] + axes[:, -1]
+        return {self.part: self.weight * (read - wanted).square().mean()}
 
 
 def gradient_shares(

@@ -20,9 +20,10 @@ from valueflow_scorers import ValueFlowError
 from valueflow_scorers._records import fingerprint
 
 from ..theories import find_node
-from ._axes import Axes, add_axes, take_axes
+from ._answers import load_answers
+from ._axes import POINTS, Axes, add_axes, take_axes
 from ._concepts import load_concepts, load_phrases
-from ._config import Stage, TrainConfig
+from ._config import AXES_PARTS, Stage, TrainConfig
 from ._corpus import Corpus, load_corpus, read_release
 from ._levels import Hierarchy
 from ._loss import AxesLoss, HierarchyLoss, HierarchyWeights
@@ -136,6 +137,10 @@ def open_model(config: TrainConfig, corpus: Corpus, start: Path | None) -> Sente
 def _add_adapter(model: SentenceTransformer, config: TrainConfig) -> None:
     from peft import LoraConfig
 
+    for name, module in model.named_modules():
+        if name.endswith("attention.self.dropout"):
+            # Of frozen weights: on a CPU a third of the time, since it rules fused attention out.
+            module.p = 0.0
     model.add_adapter(
         LoraConfig(
             r=config.lora_rank,
@@ -155,8 +160,9 @@ def datasets_of(config: TrainConfig, stage: Stage, corpus: Corpus) -> dict[str, 
     for name in stage.parts:
         if name == "hierarchy":
             continue
-        if name == "statements":
-            parts[name] = statement_dataset(corpus)
+        if name in AXES_PARTS:
+            made = statement_dataset if name == "statements" else answer_dataset
+            parts[name] = made(corpus)
             continue
         if name == "concepts":
             pairs = (
@@ -194,11 +200,32 @@ def statement_dataset(corpus: Corpus) -> Any:
 
     values = corpus.hierarchy.values
     rows = [
-        (sentence, [index, level])
+        (sentence, [float(index), level / 2])
         for index, value in enumerate(values)
         for level, sentence in find_node(value).steering.items()
     ]
     return Dataset.from_dict({"statement": [one for one, _ in rows], "label": [x for _, x in rows]})
+
+
+def answer_dataset(corpus: Corpus) -> Any:
+    """Answers after their questions, with value and strength: rated ones, and the corpus's."""
+    from datasets import Dataset
+
+    rows = [
+        (f"{one.query}\n{one.text}", one.value, one.intensity / POINTS)
+        for one in load_answers()
+        if one.split == "train"
+    ]
+    rows += [
+        (f"{one.query}\n{one.text}", one.place.value, one.signed / 2)
+        for one in corpus.texts
+        if one.query
+    ]
+    position = {value: float(index) for index, value in enumerate(corpus.hierarchy.values)}
+    return Dataset.from_dict({
+        "answer": [text for text, _, _ in rows],
+        "label": [[position[value], strength] for _, value, strength in rows],
+    })  # fmt: skip
 
 
 def pair_dataset(pairs: Pairs) -> Any:
@@ -221,8 +248,8 @@ def _losses(
         )
     }
     for name, weight in stage.parts.items():
-        if name == "statements":
-            found[name] = AxesLoss(model, config.axes_weight * weight)
+        if name in AXES_PARTS:
+            found[name] = AxesLoss(model, name, config.axes_weight * weight)
         elif name != "hierarchy":
             found[name] = WeightedContrast(model, config.concept_temperature, weight)
     return found
@@ -279,7 +306,7 @@ class HivesTrainer(SentenceTransformerTrainer):  # type: ignore[misc]
         columns = set(dataset.column_names)
         if "text" in columns:
             return HierarchyBatches(dataset, self._hierarchy, **given)
-        if "statement" in columns:
+        if columns & {"statement", "answer"}:
             return super().get_batch_sampler(
                 dataset, batch_size, drop_last, valid_label_columns, generator, seed
             )

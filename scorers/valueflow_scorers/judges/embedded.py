@@ -1,9 +1,11 @@
-"""A judge without a language model: a small encoder and ridge regression on the anchors.
+"""A judge without a language model: a small encoder, its axes, and ridge regression on the anchors.
 
-HiVES-mini embeds the answer; it learned on texts outside every panel what supporting and opposing
-a value sounds like. The embedding, centred on its value's exemplars, is regressed on intensity over
-the anchors of all panels: one direction shared by all values and one of the value's own
-(kernel ``x.x' (1 + [same value])``). What an anchor teaches about itself is left out by the
+HiVES-mini embeds the answer, without its question, which moved readings more than it helped; it
+learned on texts outside every panel what supporting and opposing a value sounds like, and reads
+that on an axis of the value. What that reading
+misses is regressed on the embedding over the anchors of all panels: one direction shared by all
+values and one of the value's own (kernel ``x.x' (1 + [same value])``, embeddings and readings
+centred on the value's exemplars). What an anchor teaches about itself is left out by the
 closed form of leave-one-out predictions, which is exact because no anchor enters a centre or
 trained the encoder. The predictions' own regression on the labels turns a prediction into a
 reading: unshrunk, with the spread that left-out anchors showed as its sd.
@@ -19,9 +21,9 @@ import numpy as np
 
 from .._panels import exemplar_texts, load_panel, panel_values
 from .._records import Anchor, FloatArray, Judgement, Panel, Response, Window, words_key
-from .encoder import Encoder, HivesMini, shipped_embeddings
+from .encoder import Axes, Encoder, HivesMini, mini_weights, shipped_embeddings
 
-METHOD_VERSION = "hives-mini-1"
+METHOD_VERSION = "hives-mini-2"
 _RIDGE = 30.0  # of 1, 3, 10 and 30 the least leave-one-out error on the anchors
 _WIDEST = 60.0  # sd of a reading that says nothing, points
 
@@ -30,10 +32,10 @@ _WIDEST = 60.0  # sd of a reading that says nothing, points
 class _Fitted:
     """The regression, in primal form."""
 
-    means: Mapping[str, FloatArray]
+    centres: Mapping[str, FloatArray]
     """Mean embedding of each value's exemplars, or of all values' where it has none."""
     directions: Mapping[str, FloatArray]
-    """Regression weights of each value, shared part included."""
+    """What a value's readings are linear in: its axis and the regression's weights."""
     left_out: Mapping[tuple[str, str], float]
     """Leave-one-out prediction per (value, anchor text)."""
     offset: float
@@ -60,31 +62,32 @@ class EmbeddedJudge:
         self._panels = [*shipped, *panels]
         self._encoder: Encoder = encoder or HivesMini()
         self._known: dict[str, FloatArray] = {}
+        self._axes: Axes | None = None
         if encoder is None:
             self._known.update(shipped_embeddings())
+            self._axes = mini_weights().axes
         self._fitted: _Fitted | None = None
 
     async def judge(self, windows: Sequence[Window]) -> Sequence[Judgement]:
         """A reading of each window's response; its anchors are not looked at."""
         if self._fitted is None:
             self._fitted = self._fit()
-        texts = [
+        self._embed([
             window.items[window.response_index].text
             for window in windows
             if window.response_index is not None
-        ]
-        self._embed(texts)
+        ])  # fmt: skip
         return [self._read(self._fitted, window) for window in windows]
 
     def _read(self, fitted: _Fitted, window: Window) -> Judgement:
         if window.response_index is None:
             return Judgement(failure="reads responses only")
-        if window.value not in fitted.means:
+        if window.value not in fitted.centres:
             return Judgement(failure="value without a panel")
         item: Anchor | Response = window.items[window.response_index]
         prediction = fitted.left_out.get((window.value, item.text))
         if prediction is None:
-            centred = self._known[words_key(item.text)] - fitted.means[window.value]
+            centred = self._known[words_key(item.text)] - fitted.centres[window.value]
             prediction = float(centred @ fitted.directions[window.value])
         if fitted.slope * _WIDEST <= fitted.sd:
             return Judgement(reading=(0.0, _WIDEST))
@@ -115,20 +118,26 @@ class EmbeddedJudge:
         values = np.array([value for value, _ in taught])
         labels = np.array([anchor.intensity for _, anchor in taught])
         rows = np.stack([self._known[words_key(anchor.text)] for _, anchor in taught])
-        means = self._centres(list(dict.fromkeys(values)))
-        centred = rows - np.stack([means[value] for value in values])
+        centres = self._centres(list(dict.fromkeys(values)))
+        axes = {
+            value: self._axes.of(value)[0] if self._axes else np.zeros(rows.shape[1])
+            for value in centres
+        }
+        centred = rows - np.stack([centres[value] for value in values])
+        read = np.einsum("nd,nd->n", centred, np.stack([axes[value] for value in values]))
         kernel = (centred @ centred.T) * (1.0 + (values[:, None] == values[None, :]))
         inverse = np.linalg.inv(kernel + _RIDGE * np.eye(len(labels)))
-        weights = inverse @ labels
+        weights = inverse @ (labels - read)
         left_out = labels - weights / np.diag(inverse)
         shared = weights @ centred
         directions = {
-            value: shared + weights[values == value] @ centred[values == value] for value in means
+            value: axes[value] + shared + weights[values == value] @ centred[values == value]
+            for value in centres
         }
         slope, offset = np.polyfit(labels, left_out, 1)
         noise = left_out - (offset + slope * labels)
         return _Fitted(
-            means,
+            centres,
             directions,
             {
                 (value, anchor.text): float(one)

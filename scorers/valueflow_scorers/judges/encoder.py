@@ -83,13 +83,31 @@ def base_model(device: str | None = None) -> Any:
 
 
 @dataclass(frozen=True)
+class Axes:
+    """What HiVES-mini learned to read of each value: linear in the embedding, in points."""
+
+    own: Mapping[str, tuple[FloatArray, float]]
+    """Weights [dimensions] and offset of each value."""
+    shared: tuple[FloatArray, float]
+    """The part that all values have in common, added to their own."""
+
+    def of(self, value: str) -> tuple[FloatArray, float]:
+        """Weights and offset for a value; a value that it never met has the shared part."""
+        weight, offset = self.shared
+        more, raised = self.own.get(value, (0.0, 0.0))
+        return weight + more, offset + raised
+
+
+@dataclass(frozen=True)
 class MiniWeights:
-    """HiVES-mini's own numbers: adapters to the base encoder."""
+    """HiVES-mini's own numbers: adapters to the base encoder, and axes of the values."""
 
     adapters: Mapping[str, tuple[FloatArray, FloatArray]]
     """Per layer, the two factors of what is added to its weight, [out, rank] and [rank, in]."""
     scale: float
     """Times their product."""
+    axes: Axes
+    """Readings of the embedding."""
     max_tokens: int
     """Longer texts are cut."""
     sha256: str
@@ -104,10 +122,13 @@ def mini_weights() -> MiniWeights:
     content = (files("valueflow_scorers") / "data" / "hives" / MINI_FILE).read_bytes()
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
     arrays = {name: array.astype(float) for name, array in load(content).items()}
+    weights, offsets = arrays.pop("axes.weight"), arrays.pop("axes.offset")
+    *own, shared = zip(weights, offsets.tolist(), strict=True)
     layers = [name.removesuffix(".down") for name in arrays if name.endswith(".down")]
     return MiniWeights(
         {name: (arrays[f"{name}.up"], arrays[f"{name}.down"]) for name in sorted(layers)},
         float(header["scale"]),
+        Axes(dict(zip(header["values"].split(" "), own, strict=True)), shared),
         int(header["max_tokens"]),
         hashlib.sha256(content).hexdigest(),
     )

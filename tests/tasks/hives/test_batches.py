@@ -11,10 +11,13 @@ pytest.importorskip("sentence_transformers")
 datasets = pytest.importorskip("datasets")
 
 from valueflow_tasks.hives import load_config, load_corpus, read_release  # noqa: E402
+from valueflow_tasks.hives._answers import load_answers  # noqa: E402
+from valueflow_tasks.hives._axes import POINTS  # noqa: E402
 from valueflow_tasks.hives._concepts import linked_leaves, load_concepts, load_phrases  # noqa: E402
 from valueflow_tasks.hives._pairs import concept_pairs, given_pairs, phrase_pairs  # noqa: E402
 from valueflow_tasks.hives._sampler import PER_LEAF, DistinctBatches, HierarchyBatches  # noqa: E402
 from valueflow_tasks.hives._train import (  # noqa: E402
+    answer_dataset,
     datasets_of,
     hierarchy_dataset,
     pair_dataset,
@@ -140,11 +143,25 @@ def test_a_part_stays_what_it_is_when_its_rows_are_shuffled(corpus):
         break
     made = datasets_of(load_config("hives-mini"), load_config("hives-mini").stages[1], corpus)
     columns = {name: part.column_names for name, part in made["parts"].items()}
-    assert len({tuple(names) for names in columns.values()}) == 4, "told apart by their columns"
+    assert len({tuple(names) for names in columns.values()}) == 5, "told apart by their columns"
 
 
 def test_statements_are_the_steering_sentences_of_all_values(corpus):
     rows = statement_dataset(corpus)
     assert len(rows) == 32 * 4
-    assert sorted({label[1] for label in rows["label"]}) == [-2, -1, 1, 2]
+    assert sorted({label[1] for label in rows["label"]}) == [-1, -0.5, 0.5, 1]
     assert PER_LEAF % 2 == 0
+
+
+def test_answers_follow_their_questions_and_keep_their_ratings(corpus):
+    rows = answer_dataset(corpus)
+    value = dict(enumerate(corpus.hierarchy.values))
+    read = {(row["answer"], value[int(row["label"][0])]): row["label"][1] for row in rows}
+    rated = load_answers()
+    for one in rated[::97]:
+        key = (f"{one.query}\n{one.text}", one.value)
+        if one.split == "train":
+            assert read[key] == pytest.approx(one.intensity / POINTS)
+        else:
+            assert key not in read
+    assert len(rows) > 9000

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from importlib.resources import files
+from statistics import correlation
 
 import pytest
 
 from valueflow_tasks.hives import load_corpus
+from valueflow_tasks.hives._answers import RATINGS, TEXTS, load_answers, rows_of
 from valueflow_tasks.hives._concepts import linked_leaves, load_concepts, load_phrases
 from valueflow_tasks.hives._levels import theory_hierarchy
 from valueflow_tasks.hives._split import SHARES
+from valueflow_tasks.queries import load_queries
 from valueflow_tasks.theories import find_node, load_theory
 from valueflow_tasks.vidb._duplicates import find_duplicates
 
@@ -109,12 +112,14 @@ def test_nothing_of_a_panel_is_in_the_corpus(texts):
     panels = [text for value in panel_values() for text in load_panel(value).texts]
     words = [text.text for text in panels]
     words += [text for value in panel_values() for text in exemplar_texts(value)]
+    texts = [*texts, *{answer.id: answer for answer in load_answers()}.values()]
     own = [text.text for text in texts]
     crossing = [
         pair for pair in find_duplicates(own + words) if pair.first < len(own) <= pair.second
     ]
     asked = [text.query for text in texts if text.query]
     questions = sorted({text.query for text in panels if text.query})
+    questions += [query.text for query in load_queries("all")]
     crossing += [
         pair
         for pair in find_duplicates(asked + questions)
@@ -146,3 +151,41 @@ def test_files_hold_one_json_object_per_line():
     for name in ("corpus.jsonl", "anchors.jsonl", "phrases.jsonl"):
         content = (files("valueflow_tasks.hives") / "data" / name).read_text("utf-8")
         assert all(line.startswith("{") and line.endswith("}") for line in content.splitlines())
+
+
+def test_every_value_has_answers_to_forty_questions_on_both_sides():
+    rows = list(rows_of(TEXTS))
+    for value in load_corpus().hierarchy.values:
+        own = [row for row in rows if row["value"] == value]
+        assert len(own) >= 190, value
+        assert len({row["query"] for row in own}) >= 38, value
+        assert len({row["id"] for row in own}) == len(own)
+    assert all(20 <= len(_words(row["text"])) <= 75 for row in rows)
+
+
+def test_every_answer_is_rated_on_its_value():
+    texts = {row["id"]: row for row in rows_of(TEXTS)}
+    placed = {(one.value, one.id) for one in load_answers()}
+    assert {(row["value"], row["id"]) for row in texts.values()} <= placed
+    assert all(-10 <= one.intensity <= 10 for one in load_answers())
+    for row in rows_of(RATINGS):
+        assert set(row["line"]) <= set(texts)
+        assert row["rater"]
+
+
+def test_answers_to_one_question_are_on_one_side_of_the_split():
+    sides = defaultdict(set)
+    for row in rows_of(TEXTS):
+        sides[row["query"]].add(row["split"])
+    assert {len(found) for found in sides.values()} == {1}
+    assert {split for found in sides.values() for split in found} == {"train", "dev"}
+
+
+def test_intensity_does_not_go_with_length():
+    """Strength that goes with length would be learned as length."""
+    lengths = defaultdict(list)
+    for one in load_answers():
+        lengths[one.value].append((len(one.text.split()), one.intensity))
+    for value, pairs in lengths.items():
+        words, points = zip(*pairs, strict=True)
+        assert abs(correlation(words, points)) < 0.3, value
