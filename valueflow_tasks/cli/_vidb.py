@@ -7,12 +7,25 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.table import Table
+from valueflow_scorers import ValueFlowError
 
 from . import cli
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 OUT = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
+COUNT = click.IntRange(min=1)
+SEED = click.IntRange(min=0)
+
+
+def keep_apart(output: Path, *inputs: Path) -> None:
+    """Refuse to write over what is read.
+
+    Raises:
+        ValueFlowError: naming the file.
+    """
+    if output.resolve() in (path.resolve() for path in inputs):
+        raise ValueFlowError(f"{output} is read by this command: give another file with -o")
 
 
 @cli.group()
@@ -23,13 +36,14 @@ def vidb() -> None:
 @vidb.command()
 @click.argument("texts", type=FILE)
 @click.option("-o", "--output", required=True, type=OUT, help="Where the sample goes.")
-@click.option("-n", "--count", type=int, help="How many; all but duplicates by default.")
-@click.option("--seed", default=0, show_default=True)
+@click.option("-n", "--count", type=COUNT, help="How many; all but duplicates by default.")
+@click.option("--seed", default=0, show_default=True, type=SEED)
 def sample(texts: Path, output: Path, count: int | None, seed: int) -> None:
     """Choose TEXTS to rank: no (near-)duplicates, directions and lengths in balance."""
     from ..vidb._sample import sample_texts
     from ..vidb._texts import read_texts, write_lines
 
+    keep_apart(output, texts)
     read = read_texts(texts)
     click.echo(f"{texts}: {read.summary()}")
     chosen = sample_texts(read.texts, count, seed)
@@ -45,15 +59,18 @@ def sample(texts: Path, output: Path, count: int | None, seed: int) -> None:
 @click.option("--value", required=True, help="A value id, or the folder of a value of your own.")
 @click.option("--judge", required=True, help="A judge that orders windows.")
 @click.option("-o", "--output", required=True, type=OUT, help="Judgements; resumed if it exists.")
-@click.option("--k", default=2, show_default=True, help="Texts per window.")
-@click.option("--repeats", default=20, show_default=True, help="Most windows per text.")
+@click.option("--k", default=2, show_default=True, type=click.IntRange(2, 10),
+              help="Texts per window.")  # fmt: skip
+@click.option("--repeats", default=20, show_default=True, type=COUNT, help="Most windows per text.")
 @click.option("--stderr", "target", type=float, help="Stop at this mean standard error, points.")
 @click.option("--uniform", is_flag=True, help="Draw all windows uniformly.")
-@click.option("--seed", default=0, show_default=True)
-@click.option("--batch", default=512, show_default=True, help="Windows between two writes.")
+@click.option("--seed", default=0, show_default=True, type=SEED)
+@click.option("--batch", default=512, show_default=True, type=COUNT,
+              help="Windows between two writes, without --ray.")  # fmt: skip
 @click.option("--journal", default="auto", show_default=True, help="Of a model's calls.")
-@click.option("--ray", is_flag=True, help="Judge on Ray Data (extra `ray`); output is a folder.")
-@click.option("--workers", default=2, show_default=True, help="Judging actors, with --ray.")
+@click.option("--ray", is_flag=True, help="Judge on Ray Data (extra `ray`); see docs/vidb.md.")
+@click.option("--workers", default=2, show_default=True, type=COUNT,
+              help="Judging actors, with --ray; their shards lie in OUTPUT.shards.")  # fmt: skip
 def rank(
     texts: Path,
     value: str,
@@ -75,6 +92,7 @@ def rank(
     from ..vidb._texts import read_texts
     from ..vidb._values import described
 
+    keep_apart(output, texts)
     execute = None
     if ray:
         from ..vidb._index import index_texts
@@ -90,6 +108,8 @@ def rank(
     done = Ranking(read, output, settings).run(execute, click.echo)
     failed = f", {len(done.failures)} failed" if done.failures else ""
     click.echo(f"{output}: {len(done.orders)} windows judged{failed}")
+    if missing := len(done.missing()):
+        click.echo(f"{missing} calls failed: the same command again makes them")
 
 
 @vidb.command("fit")
@@ -110,16 +130,14 @@ def fit_command(
 ) -> None:
     """Turn JUDGEMENTS of one value into intensities with standard errors."""
     from ..vidb._fitted import build
-    from ..vidb._judgements import JudgementFile, comparisons
+    from ..vidb._judgements import JudgementFile, memory_needed
     from ..vidb._texts import merge_texts, read_texts
 
+    keep_apart(output, *judgements, *text_files)
+    needed = memory_needed(judgements, text_files)
+    click.echo(f"reading and fitting need about {needed / 1e6:,.0f} MB of memory")
     texts = merge_texts([read_texts(path) for path in text_files])
     files = [JudgementFile.read(path) for path in judgements]
-    data = comparisons(texts, files)
-    click.echo(
-        f"fitting {data.n} texts, {data.windows} windows: needs about "
-        f"{data.bytes_needed() / 1e6:,.0f} MB"
-    )
     database = build(texts, files, licence=licence, source=source,
                      drop_unreachable=drop_unreachable)  # fmt: skip
     database.save(output)
@@ -146,7 +164,7 @@ def _judges_table(facts: dict[str, dict[str, dict[str, object]]]) -> Table:
 @click.argument("database", type=FILE)
 @click.option("-o", "--output", required=True, type=FOLDER,
               help="Folder of the panel; for a value of your own, its folder.")  # fmt: skip
-@click.option("--anchors", default=24, show_default=True)
+@click.option("--anchors", default=24, show_default=True, type=click.IntRange(min=5))
 def panel(database: Path, output: Path, anchors: int) -> None:
     """Choose a ruler from a DATABASE: evenly spread anchors, and sentinels."""
     from ..vidb._fitted import Database
@@ -164,10 +182,11 @@ def panel(database: Path, output: Path, anchors: int) -> None:
 @click.option("-o", "--output", required=True, type=FOLDER, help="Folder of panels.")
 @click.option("--accept-license", is_flag=True, help="Accept the printed terms for that folder.")
 @click.option("--commercial", is_flag=True, help="State a commercial use; refused where excluded.")
-@click.option("--value", help="The value of all rows, for files that do not say.")
+@click.option("--value", help="The value of all rows; a value id, or a folder of your own.")
 @click.option("--licence", default="", help="Terms of a file that is not of the release.")
 @click.option("--judge", help="Rank a sample anew: maps scores, finds wrong signs.")
-@click.option("--sample", default=300, show_default=True, help="Texts per value ranked anew.")
+@click.option("--sample", default=300, show_default=True, type=COUNT,
+              help="Texts per value ranked anew.")  # fmt: skip
 def load(
     source: str,
     output: Path,

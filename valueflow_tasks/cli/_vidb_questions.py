@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.table import Table
+from valueflow_scorers import ValueFlowError
 
-from ._vidb import FILE, FOLDER, OUT, vidb
+from ._vidb import COUNT, FILE, FOLDER, OUT, keep_apart, vidb
 
 
 @vidb.command()
@@ -16,7 +17,8 @@ from ._vidb import FILE, FOLDER, OUT, vidb
 @click.option("--asker", "askers", multiple=True, help="A model that judges; may be repeated.")
 @click.option("-o", "--output", required=True, type=OUT, help="Verdicts, or the merged database.")
 @click.option("--corrections", type=FILE, help='People\'s scores, lines of {"id", "intensity"}.')
-@click.option("--weight", default=0.5, show_default=True, help="People's share in merged scores.")
+@click.option("--weight", default=0.5, show_default=True, type=click.FloatRange(0, 1),
+              help="People's share in merged scores.")  # fmt: skip
 @click.option("--journal", default="auto", show_default=True)
 def check(
     database: Path,
@@ -32,6 +34,11 @@ def check(
     from ..vidb._fitted import Database
     from ..vidb._texts import write_lines
 
+    if corrections is not None and askers:
+        raise ValueFlowError(
+            "give --asker to have scores judged, or --corrections to merge, not both"
+        )
+    keep_apart(output, database, *([corrections] if corrections else []))
     found = Database.load(database)
     if corrections is not None:
         people = _plausible.read_corrections(corrections)
@@ -50,12 +57,15 @@ def check(
 @click.argument("database", type=FILE)
 @click.argument("judgements", nargs=-1, type=FILE)
 @click.option("-o", "--output", required=True, type=FOLDER, help="Folder for a dataset hub.")
-def publish(database: Path, judgements: tuple[Path, ...], output: Path) -> None:
+@click.option("--redistribute", is_flag=True,
+              help="State that you may pass loaded texts on.")  # fmt: skip
+def publish(database: Path, judgements: tuple[Path, ...], output: Path, redistribute: bool) -> None:
     """Write DATABASE and the JUDGEMENTS behind it as a folder that a dataset hub takes."""
     from ..vidb._fitted import Database
     from ..vidb._publish import publish as write
 
-    for path in write(Database.load(database), judgements, output):
+    found = Database.load(database)
+    for path in write(found, judgements, output, redistribute=redistribute):
         click.echo(path)
 
 
@@ -76,6 +86,7 @@ def label(texts: Path, theory: str, askers: tuple[str, ...], output: Path, journ
     from ..vidb._label import label as vote
     from ..vidb._texts import read_texts, write_lines
 
+    keep_apart(output, texts)
     read = read_texts(texts)
     click.echo(f"{texts}: {read.summary()}")
     opened = [resolve_asker(name, journal) for name in askers]
@@ -88,7 +99,7 @@ def label(texts: Path, theory: str, askers: tuple[str, ...], output: Path, journ
 @vidb.command()
 @click.argument("panels", nargs=-1, required=True)
 @click.option("--asker", required=True, help="simulated:noise=1:truth=FILE, or an Inspect model.")
-@click.option("--questions", default=600, show_default=True, help="Per panel.")
+@click.option("--questions", default=600, show_default=True, type=COUNT, help="Per panel.")
 @click.option("--journal", default="auto", show_default=True)
 def steps(panels: tuple[str, ...], asker: str, questions: int, journal: str) -> None:
     """How far PANELS (values or files) are from equal steps, by comparing gaps."""
@@ -109,7 +120,8 @@ def steps(panels: tuple[str, ...], asker: str, questions: int, journal: str) -> 
 @vidb.command()
 @click.argument("panels", nargs=-1, required=True)
 @click.option("--asker", required=True, help="simulated:noise=1:truth=FILE, or an Inspect model.")
-@click.option("--questions", default=400, show_default=True, help="Per panel beyond the first.")
+@click.option("--questions", default=400, show_default=True, type=COUNT,
+              help="Per panel beyond the first.")  # fmt: skip
 @click.option("-o", "--output", required=True, type=OUT, help="Factors with their errors, JSON.")
 @click.option("--journal", default="auto", show_default=True)
 def link(panels: tuple[str, ...], asker: str, questions: int, output: Path, journal: str) -> None:

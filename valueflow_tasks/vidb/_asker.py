@@ -22,11 +22,12 @@ from valueflow_scorers._records import fingerprint
 from valueflow_scorers.judges.prompts import visible
 from valueflow_scorers.judges.simulated import SimulatedJudge
 
-PROMPT_VERSION = "vidb-1"
+PROMPT_VERSION = "vidb-2"
 """Bumped with every change of wording; replies are filed under it."""
 
 _ITEM = re.compile(
-    r"<<<item ([A-Z]) (?P<code>\w+)>>>\n(?:Value: (.*?)\n)?(.*?)\n<<<end \1 (?P=code)>>>", re.DOTALL
+    r"<<<item ([A-Z]) (?P<code>\w+)>>>\n.*?^Answer: (?P<text>.*?)\n<<<end \1 (?P=code)>>>",
+    re.DOTALL | re.MULTILINE,
 )
 _KIND = re.compile(r"^Question kind: (\w+)$", re.MULTILINE)
 
@@ -40,18 +41,28 @@ class Asker(Protocol):
         ...
 
 
-def items_text(items: Sequence[tuple[str, str | None]]) -> str:
-    """Texts to be asked about, fenced: they are data, never instructions.
+@dataclass(frozen=True)
+class Item:
+    """A text to be asked about."""
 
-    Args:
-        items: (text, the value it is to be read for or None), lettered A, B, ….
-    """
-    code = hashlib.sha256("\x1e".join(text for text, _ in items).encode()).hexdigest()[:12]
+    text: str
+    """The words."""
+    query: str | None = None
+    """The question they answer, if any."""
+    value: str = ""
+    """The value for which they are to be read, where items differ in it."""
+
+
+def items_text(items: Sequence[Item]) -> str:
+    """Questions and answers to be asked about, lettered A, B, … and fenced: data, never orders."""
+    content = "\x1e".join(f"{item.query}\x1f{item.text}" for item in items)
+    code = hashlib.sha256(content.encode()).hexdigest()[:12]
     blocks = []
-    for letter, (text, value) in zip("ABCDEFGHIJ", items, strict=False):
-        named = f"Value: {value}\n" if value else ""
+    for letter, item in zip("ABCDEFGHIJ", items, strict=False):
+        named = f"Value: {item.value}\n" if item.value else ""
+        asked = f"Question: {visible(item.query or '(none)')}\nAnswer: {visible(item.text)}"
         fence = f"{letter} {code}"
-        blocks.append(f"<<<item {fence}>>>\n{named}{visible(text)}\n<<<end {fence}>>>")
+        blocks.append(f"<<<item {fence}>>>\n{named}{asked}\n<<<end {fence}>>>")
     return "\n\n".join(blocks)
 
 
@@ -123,13 +134,17 @@ class SimulatedAsker:
     """Logistic scale of the perceived difference, points."""
     name: str = field(default="simulated", init=False)
 
+    def __post_init__(self) -> None:
+        # Prompts show what people can see of a text.
+        self._seen = {visible(text): intensity for text, intensity in self.truth.items()}
+
     async def ask(self, prompts: Sequence[str]) -> Sequence[str]:
         """`1` or `2` per prompt; an empty reply to what it does not know."""
         return [self._one(prompt) for prompt in prompts]
 
     def _one(self, prompt: str) -> str:
         kind = _KIND.search(prompt)
-        seen = [self.truth.get(match[4]) for match in _ITEM.finditer(prompt)]
+        seen = [self._seen.get(match["text"]) for match in _ITEM.finditer(prompt)]
         known = [one for one in seen if one is not None]
         if kind is None or len(known) != len(seen):
             return ""
@@ -187,12 +202,3 @@ def ask_all(asker: Asker, prompts: Sequence[str]) -> list[str]:
 def asker_name(asker: Asker) -> str:
     """What an asker is called in reports."""
     return str(getattr(asker, "name", type(asker).__name__))
-
-
-def choice_of(reply: str, options: Sequence[str]) -> str | None:
-    """The last of the options that stands alone in a reply; None if there is none."""
-    pattern = "|".join(re.escape(option) for option in sorted(options, key=len, reverse=True))
-    found = re.findall(rf"(?<!\w)({pattern})(?!\w)", reply, re.IGNORECASE)
-    if not found:
-        return None
-    return next(option for option in options if option.lower() == found[-1].lower())

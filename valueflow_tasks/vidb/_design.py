@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import combinations
+import math
+from collections.abc import Sequence, Set
+from itertools import combinations, permutations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ UNIFORM_SHARE = 0.3
 scale together only through long chains."""
 JITTER = 1.0
 """Sd of what is added to a text's mean before neighbours meet, units of the judge's noise."""
+
+_LISTED = 1_000_000  # windows that are listed to find those that were not asked
 
 Windows = NDArray[np.int64]
 
@@ -37,6 +40,17 @@ def uniform_windows(rng: np.random.Generator, n: int, k: int, count: int) -> Win
         rows.append(made)
         have += len(made)
     return shuffled(rng, np.concatenate(rows)[:count])
+
+
+def other_windows(
+    rng: np.random.Generator, ids: Sequence[str], k: int, count: int, asked: Set[tuple[str, ...]]
+) -> list[tuple[str, ...]]:
+    """Up to `count` windows that were not asked, drawn uniformly from all of them."""
+    if math.perm(len(ids), k) > _LISTED:
+        drawn = as_ids(uniform_windows(rng, len(ids), k, 2 * count), ids)
+        return [one for one in drawn if one not in asked][:count]
+    left = [one for one in permutations(ids, k) if one not in asked]
+    return [left[i] for i in rng.permutation(len(left))[:count]]
 
 
 def active_windows(

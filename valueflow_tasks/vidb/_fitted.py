@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
+import math
+import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ import numpy as np
 from valueflow_scorers import ValueFlowError
 from valueflow_scorers._records import FloatArray
 
+from ._agreement import check_agreement
 from ._comparisons import Comparisons
 from ._fit import Fit, fit
 from ._judgements import JudgementFile, comparisons
+from ._rows import lines_of, parsed
 from ._scale import Scaled, scale
-from ._texts import Text, TextFile, write_lines
+from ._texts import Text, TextFile, parse_text, write_lines
 
 LABEL_DRAWS = 32
 """Plausible label sets, as panels carry them."""
@@ -64,44 +67,43 @@ class Database:
             ValueFlowError: if the file is no database, with its line.
         """
         head: dict[str, Any] = {}
-        rows: list[dict[str, Any]] = []
-        try:
-            lines = path.read_text("utf-8").splitlines()
-        except OSError as error:
-            raise ValueFlowError(f"cannot read {path}: {error.strerror}") from None
-        for number, line in enumerate(lines, 1):
+        texts: list[Text] = []
+        numbers: list[tuple[float, float]] = []
+        draws: list[list[float]] = []
+        for number, line in enumerate(lines_of(path), 1):
+            if not line.strip():
+                continue
             try:
-                entry = json.loads(line)
-                if "text" in entry:
-                    rows.append({**entry, "intensity": float(entry["intensity"])})
-                else:
+                entry = parsed(line)
+                if "text" not in entry:
                     head.update(entry)
-            except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+                    continue
+                text = parse_text(entry, sys.maxsize)
+                if isinstance(text, str):
+                    raise ValueError(text)
+                texts.append(text)
+                numbers.append((_finite(entry["intensity"]), _finite(entry.get("stderr") or 0.0)))
+                draws.append([_finite(one) for one in entry.get("draws") or ()])
+            except (KeyError, TypeError, ValueError, OverflowError) as error:
                 raise ValueFlowError(f"{path}, line {number}: no rated text ({error})") from None
-        if "value" not in head or not rows:
+        if "value" not in head or not texts:
             raise ValueFlowError(
                 f"{path} is no database: expected a head with 'value' and lines with 'text' and "
                 "'intensity', as `valueflow vidb fit` writes them"
             )
-        drawn = all("draws" in row for row in rows)
+        if len({len(one) for one in draws}) > 1:
+            raise ValueFlowError(f"{path}: every text needs the same number of 'draws', or none")
+        intensities, stderrs = np.array(numbers).T
         return cls(
-            head,
-            tuple(_text(row, number) for number, row in enumerate(rows)),
-            np.array([row["intensity"] for row in rows]),
-            np.array([float(row.get("stderr", 0.0)) for row in rows]),
-            np.array([row["draws"] for row in rows]).T if drawn else None,
+            head, tuple(texts), intensities, stderrs, np.array(draws).T if draws[0] else None
         )
 
 
-def _text(row: Mapping[str, Any], number: int) -> Text:
-    return Text(
-        str(row.get("id", f"t{number:06d}")),
-        str(row["text"]),
-        row.get("query"),
-        bool(row.get("neutral", False)),
-        str(row.get("source") or ""),
-        str(row.get("direction") or ""),
-    )
+def _finite(raw: Any) -> float:
+    number = float(raw)
+    if not math.isfinite(number):
+        raise ValueError(f"{raw!r} is no finite number")
+    return number
 
 
 def build(
@@ -122,9 +124,13 @@ def build(
         drop_unreachable: Leave out texts that no chain of comparisons reaches.
 
     Raises:
-        ValueFlowError: if texts are out of reach, naming them; or with fewer than four
-            neutral reference texts.
+        ValueFlowError: if the files do not belong together, or not to these texts; if texts
+            are out of reach, naming them; or with fewer than four neutral reference texts.
     """
+    check_agreement(texts, files)
+    judged = sum(len(file.orders) for file in files)
+    if drop_unreachable:
+        files = [_within(file, set(texts.ids)) for file in files]
     data = comparisons(texts, files)
     lost = set(data.unreachable().tolist())
     if lost and not drop_unreachable:
@@ -136,7 +142,7 @@ def build(
         )
     if lost:
         kept = tuple(text for i, text in enumerate(texts.texts) if i not in lost)
-        texts, reachable = TextFile(kept, texts.skipped), {text.id for text in kept}
+        texts, reachable = replace(texts, texts=kept), {text.id for text in kept}
         data = comparisons(texts, [_within(file, reachable) for file in files])
     found = fit(data)
     drawn = LABEL_DRAWS if data.n <= MOST_DRAWN else 0
@@ -147,7 +153,7 @@ def build(
         "definition": first.get("definition", ""),
         "licence": licence,
         "source": source or _source(data),
-        "fit": _facts(data, found, scaled),
+        "fit": {**_facts(data, found, scaled), "windows_left_out": judged - data.windows},
     }
     return Database(head, texts.texts, scaled.intensities, scaled.stderrs, scaled.draws)
 

@@ -17,12 +17,14 @@ from scipy.optimize import minimize
 from valueflow_scorers import Panel, ValueFlowError
 from valueflow_scorers._records import FloatArray
 
-from ._asker import Asker, ask_all, choice_of, items_text
+from ._asker import Asker, Item, ask_all, items_text
+from ._choice import choice_of
 
 _GAP = """\
 Question kind: gap
-You compare differences between texts. Value: {name}. Meaning: {definition}
-How strongly each text supports or opposes the value is what counts; nothing else does.
+You compare differences between answers. Value: {name}. Meaning: {definition}
+How strongly each answer, in the light of its question, supports or opposes the value is what
+counts; nothing else does.
 
 {items}
 
@@ -30,12 +32,13 @@ Which difference is larger: between A and B (1), or between C and D (2)? Reply 1
 """
 _LINK = """\
 Question kind: link
-Each text below is to be read for its own value only, which is named with it.
+Each answer below is to be read, in the light of its question, for its own value only, which is
+named with it.
 
 {items}
 
-Which text supports its own value more strongly: A (1) or B (2)? A text that opposes its value
-supports it less than a text that has nothing to do with it. Reply 1 or 2.
+Which answer supports its own value more strongly: A (1) or B (2)? An answer that opposes its value
+supports it less than one that has nothing to do with it. Reply 1 or 2.
 """
 _FEWEST = 30
 
@@ -90,9 +93,9 @@ def measure_steps(panel: Panel, asker: Asker, questions: int = 600, seed: int = 
     quads = np.array([rng.permutation(len(anchors))[:4] for _ in range(questions)])
     prompts = [
         _GAP.format(
-            name=panel.value.rpartition("/")[2],
+            name=_name(panel),
             definition=panel.definition,
-            items=items_text([(anchors[i].text, None) for i in quad]),
+            items=items_text([Item(anchors[i].text, anchors[i].query) for i in quad]),
         )
         for quad in quads
     ]
@@ -148,7 +151,7 @@ def measure_links(
         b = panels[w].anchors[rng.integers(len(panels[w].anchors))]
         pairs.append((v, w, a.intensity, b.intensity))
         named = [
-            (one.text, f"{panels[i].value.rpartition('/')[2]}: {panels[i].definition}")
+            Item(one.text, one.query, f"{_name(panels[i])}: {panels[i].definition}")
             for one, i in ((a, v), (b, w))
         ]
         prompts.append(_LINK.format(items=items_text(named)))
@@ -166,6 +169,10 @@ def measure_links(
     errors = np.append(0.0, np.sqrt(np.diag(covariance)[:-1])) * factors
     values = tuple(panel.value for panel in panels)
     return Links(values, factors, errors, float(np.exp(found[-1])), len(first))
+
+
+def _name(panel: Panel) -> str:
+    return panel.value.rpartition("/")[2].replace("-", " ")
 
 
 def _answers(

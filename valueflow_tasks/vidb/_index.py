@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from ._texts import clash, each_text, no_texts, summary
@@ -15,8 +17,8 @@ class TextIndex:
 
     path: Path
     """The file."""
-    ids: tuple[str, ...]
-    """In the file's order."""
+    words: Mapping[str, str]
+    """Each text's id and the hash of its content, in the file's order."""
     neutral: tuple[int, ...]
     """Positions of the neutral reference texts."""
     skipped: tuple[str, ...]
@@ -24,9 +26,19 @@ class TextIndex:
     fingerprint: str
     """The same as that of the `TextFile` that `read_texts` gives."""
 
+    @property
+    def name(self) -> str:
+        """Where they were read."""
+        return str(self.path)
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """In the file's order."""
+        return tuple(self.words)
+
     def summary(self) -> str:
         """One line for people."""
-        return summary(len(self.ids), self.skipped)
+        return summary(len(self.words), self.skipped)
 
 
 def index_texts(path: str | Path) -> TextIndex:
@@ -36,22 +48,21 @@ def index_texts(path: str | Path) -> TextIndex:
         ValueFlowError: as `read_texts`.
     """
     source, whole = Path(path), hashlib.sha256()
-    known: dict[str, bytes] = {}
+    known: dict[str, str] = {}
     neutral: list[int] = []
     skipped: list[str] = []
     for number, text in each_text(source):
         if isinstance(text, str):
             skipped.append(f"line {number}: {text}")
             continue
-        own = hashlib.blake2b(text.content, digest_size=8).digest()
         seen = known.get(text.id)
         if seen is None:
             if text.neutral:
                 neutral.append(len(known))
-            known[text.id] = own
+            known[text.id] = text.words
             whole.update(text.content)
-        elif seen != own:
+        elif seen != text.words:
             raise clash(source, number, text.id)
     if not known:
         raise no_texts(source, skipped)
-    return TextIndex(source, tuple(known), tuple(neutral), tuple(skipped), whole.hexdigest()[:16])
+    return TextIndex(source, known, tuple(neutral), tuple(skipped), whole.hexdigest()[:16])

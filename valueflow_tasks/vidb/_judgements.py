@@ -1,8 +1,9 @@
 """Judged windows on disk: appended to while ranking, read by the fit.
 
-JSON Lines. The first line says what was asked of whom; a `plan` line lists the windows of a
-round before any of them is judged; then comes a line per judged window. A run that was
-killed thus knows exactly what is left to ask, whatever it would plan today.
+JSON Lines. The first line says what was asked of whom, the second which words each text had; a
+`plan` line lists the windows of a round before any of them is judged; then comes a line per
+judged window. A run that was killed thus knows exactly what is left to ask, whatever it would
+plan today. Failed calls are not written: a network that was down is no verdict.
 """
 
 from __future__ import annotations
@@ -17,9 +18,29 @@ from valueflow_scorers import Judgement, ValueFlowError
 
 from ._comparisons import Comparisons
 from ._index import TextIndex
+from ._rows import parsed
 from ._texts import TextFile
 
 Members = tuple[str, ...]
+Place = tuple[int, int]
+"""Round and number of a planned window."""
+
+_BYTES_PER_BYTE = 9
+_TEXT_BYTES_PER_BYTE = 4
+_BASE_BYTES = 150_000_000  # interpreter, numpy and scipy
+"""Memory per byte of file. Measured: 20,000 texts and 200,000 pairs without raw replies, whose
+lines are the shortest, peak at 245 MB (22 MB of files); these say a third more."""
+
+
+def failed_call(failure: str | None) -> bool:
+    """Whether a window's failure says nothing about the window: the judge was not reached."""
+    return (failure or "").startswith("call failed")
+
+
+def memory_needed(judgements: Sequence[Path], texts: Sequence[Path]) -> int:
+    """Peak memory of reading and fitting these files, told from their sizes."""
+    read = _BYTES_PER_BYTE * sum(path.stat().st_size for path in judgements)
+    return _BASE_BYTES + read + _TEXT_BYTES_PER_BYTE * sum(path.stat().st_size for path in texts)
 
 
 @dataclass
@@ -32,22 +53,31 @@ class JudgementFile:
     """Value, definition, judge, prompt version, k, seed, texts' fingerprint."""
     plans: list[tuple[str, list[Members]]] = field(default_factory=list)
     """Per round: its kind (`uniform` or `active`) and the windows' text ids as presented."""
-    orders: dict[tuple[int, int], tuple[int, ...]] = field(default_factory=dict)
-    """(round, window) -> slots, most supportive first."""
-    failures: dict[tuple[int, int], str] = field(default_factory=dict)
-    """(round, window) -> reason."""
+    orders: dict[Place, tuple[int, ...]] = field(default_factory=dict)
+    """Slots, most supportive first."""
+    failures: dict[Place, str] = field(default_factory=dict)
+    """Reasons."""
+    words: Mapping[str, str] = field(default_factory=dict)
+    """Hash of each text as it was judged, by id."""
+    unreached: dict[Place, str] = field(default_factory=dict)
+    """How calls of this process failed whose windows are `missing` still."""
 
     @classmethod
-    def open(cls, path: Path, head: Mapping[str, Any]) -> JudgementFile:
+    def open(cls, path: Path, head: Mapping[str, Any], words: Mapping[str, str]) -> JudgementFile:
         """Begin a file, or continue one that was begun alike.
+
+        Args:
+            path: Where it lies or is to lie.
+            head: What is asked of whom.
+            words: Hash of each text, by id.
 
         Raises:
             ValueFlowError: if the file was begun with other texts or settings.
         """
         if not path.exists() or not path.stat().st_size:
             path.parent.mkdir(parents=True, exist_ok=True)
-            made = cls(path, dict(head))
-            made._append([{"head": made.head}])
+            made = cls(path, dict(head), words=words)
+            made._append([{"head": made.head}, {"words": dict(words)}])
             return made
         found = cls.read(path, repair=True)
         for key in head:
@@ -79,12 +109,12 @@ class JudgementFile:
         made: JudgementFile | None = None
         for number, line in enumerate(whole.splitlines(), 1):
             try:
-                entry = json.loads(line)
+                entry = parsed(line)
                 if made is None:
-                    made = cls(path, entry["head"])
+                    made = cls(path, dict(entry["head"]))
                 else:
                     made._take(entry)
-            except (json.JSONDecodeError, KeyError, TypeError, IndexError):
+            except (KeyError, TypeError, ValueError, IndexError):
                 raise ValueFlowError(
                     f"{path}, line {number}: no judgement; this is not a file that "
                     "`valueflow vidb rank` wrote"
@@ -97,11 +127,20 @@ class JudgementFile:
         if "plan" in entry:
             self.plans.append((entry["kind"], [tuple(one) for one in entry["plan"]]))
             return
+        if "words" in entry:
+            self.words = dict(entry["words"])
+            return
         place = (int(entry["round"]), int(entry["window"]))
+        if min(place) < 0:
+            raise IndexError
+        members = self.plans[place[0]][1][place[1]]
         if "order" in entry:
-            self.orders[place] = tuple(entry["order"])
+            order = tuple(entry["order"])
+            if sorted(order) != list(range(len(members))):
+                raise ValueError
+            self.orders[place] = order
             self.failures.pop(place, None)
-        else:
+        elif not failed_call(entry["failure"]):
             self.failures[place] = str(entry["failure"])
 
     def plan(self, kind: str, windows: Sequence[Members]) -> None:
@@ -109,10 +148,14 @@ class JudgementFile:
         self._append([{"plan": [list(one) for one in windows], "kind": kind}])
         self.plans.append((kind, list(windows)))
 
-    def record(self, places: Sequence[tuple[int, int]], judgements: Sequence[Judgement]) -> None:
-        """Write down judgements."""
+    def record(self, places: Sequence[Place], judgements: Sequence[Judgement]) -> None:
+        """Write down judgements, and note failed calls."""
         rows: list[dict[str, Any]] = []
         for (number, window), judgement in zip(places, judgements, strict=True):
+            if failed_call(judgement.failure):
+                self.unreached[number, window] = str(judgement.failure)
+                continue
+            self.unreached.pop((number, window), None)
             row: dict[str, Any] = {"round": number, "window": window}
             if judgement.order is not None:
                 row["order"] = list(judgement.order)
@@ -128,7 +171,7 @@ class JudgementFile:
         with self.path.open("a", encoding="utf-8") as handle:
             handle.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
-    def missing(self) -> list[tuple[int, int]]:
+    def missing(self) -> list[Place]:
         """Planned windows without a judgement or a failure, in order."""
         return [
             (number, window)

@@ -11,7 +11,8 @@ from typing import Any
 from valueflow_scorers import ValueFlowError
 
 from ..theories import Node, Theory
-from ._asker import Asker, ask_all, choice_of, items_text
+from ._asker import Asker, Item, ask_all, items_text
+from ._choice import choice_of
 from ._texts import Text
 
 AGREEING = 5 / 7
@@ -27,7 +28,7 @@ Theory: {theory}.
 
 {items}
 
-To which of these does the text speak most?
+To which of these does the answer, read in the light of its question, speak most?
 {options}
 
 Reply with the letter alone.
@@ -38,8 +39,8 @@ Value: {name}. Meaning: {definition}
 
 {items}
 
-Does the text support the value, oppose it, or neither? Reply with one word: supports, opposes or
-neutral.
+Does the answer, read in the light of its question, support the value, oppose it, or neither?
+Reply with one word: supports, opposes or neutral.
 """
 
 
@@ -137,7 +138,7 @@ def _vote(
     prompts = [
         _PROMPT.format(
             theory=theory.name,
-            items=items_text([(one.text.text, None)]),
+            items=items_text([Item(one.text.text, one.text.query)]),
             options="\n".join(
                 f"{letter}. {NEUTRAL}: none of these"
                 if node is None
@@ -164,7 +165,7 @@ def _directions(found: Sequence[Labelled], theory: Theory, askers: Sequence[Aske
     prompts = []
     for one in found:
         node = theory.by_slug[one.path[-1]]
-        items = items_text([(one.text.text, None)])
+        items = items_text([Item(one.text.text, one.text.query)])
         prompts.append(_DIRECTION.format(name=node.name, definition=node.definition, items=items))
     votes: list[Counter[str]] = [Counter() for _ in found]
     for asker in askers:

@@ -18,6 +18,7 @@ from valueflow_scorers import Panel, ValueFlowError, load_panel, panel_values
 from valueflow_scorers._panel_build import PanelSource, panel_lines, refit
 from valueflow_scorers._records import FloatArray
 
+from ._rows import lines_of, parsed
 from ._texts import write_lines
 from ._values import TEXTS_FILE, OwnValue, load_value
 
@@ -102,9 +103,7 @@ def compare_languages(folders: Sequence[str | Path]) -> list[Compared]:
 
 def _lines(path: Path) -> list[dict[str, Any]]:
     try:
-        return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
-    except OSError as error:
-        raise ValueFlowError(f"cannot read {path}: {error.strerror}") from None
+        return [parsed(line) for line in lines_of(path) if line.strip()]
     except json.JSONDecodeError as error:
         raise ValueFlowError(f"{path} is no JSON Lines file: {error}") from None
 

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from valueflow_scorers import ValueFlowError
 
 LICENCE_FILE = "licence.json"
+_SEPARATORS = re.compile(r"[\W_]+")
+_RESTRICTED = {"nc", "noncommercial", "research", "academic", "educational"}
+_NOT_COMMERCIAL = ("non commercial", "not commercial", "no commercial")
+_OPEN = {"cc", "cc0", "mit", "apache", "bsd", "gpl", "odc", "odbl", "pddl"}
 
 
 @dataclass(frozen=True)
@@ -24,6 +31,12 @@ class Terms:
     """What that means together."""
     non_commercial: bool
     """Whether commercial use is excluded, or not known to be allowed."""
+    redistributable: bool
+    """Whether the texts are known to be free to be passed on."""
+
+    def record(self) -> dict[str, Any]:
+        """What a database loaded under these terms keeps of them, beside its source."""
+        return {key: one for key, one in asdict(self).items() if key != "source"}
 
     def text(self) -> str:
         """What a person is asked to accept."""
@@ -44,7 +57,8 @@ def vidb_terms(source: str) -> Terms:
             ("ValuePrism", "AI2 ImpACT, medium risk"),
         ),
         "research use, non-commercial",
-        True,
+        non_commercial=True,
+        redistributable=False,
     )
 
 
@@ -55,12 +69,37 @@ def stated_terms(source: str, licence: str) -> Terms:
             source,
             ((source, "not stated"),),
             "you vouch that you may use it; commercial use is not known to be allowed",
-            True,
+            non_commercial=True,
+            redistributable=False,
         )
-    words = licence.casefold().replace("-", " ").split()
-    restricted = "nc" in words or "noncommercial" in words or "research" in words
-    restricted = restricted or "non commercial" in " ".join(words)
-    return Terms(source, ((source, licence),), licence, restricted)
+    words = _SEPARATORS.sub(" ", licence.casefold()).split()
+    said = " ".join(words)
+    return Terms(
+        source,
+        ((source, licence),),
+        licence,
+        bool(_RESTRICTED & set(words)) or any(phrase in said for phrase in _NOT_COMMERCIAL),
+        bool(_OPEN & set(words)) or "public domain" in said,
+    )
+
+
+def recorded_terms(source: str, head: Mapping[str, Any]) -> Terms | None:
+    """The terms that a database was loaded under; None if its head records none.
+
+    Raises:
+        ValueFlowError: if they cannot be read.
+    """
+    if "terms" not in head:
+        return None
+    try:
+        terms = dict(head["terms"])
+        parts = tuple((str(name), str(licence)) for name, licence in terms.pop("parts"))
+        return Terms(source=source, parts=parts, **terms)
+    except (KeyError, TypeError, ValueError):
+        raise ValueFlowError(
+            f"{source}: the first line's 'terms' are not as `valueflow vidb load` wrote them: "
+            "load the source again"
+        ) from None
 
 
 def pass_gate(terms: Terms, folder: Path, accepted: bool, commercial: bool) -> None:
@@ -94,20 +133,6 @@ def accepted_before(folder: Path, terms: Terms) -> bool:
     """Whether exactly these terms were accepted for this folder."""
     wanted = json.loads(json.dumps(asdict(terms)))
     return any({k: e.get(k) for k in wanted} == wanted for e in _recorded(folder))
-
-
-def check_commercial(folder: Path, commercial: bool) -> None:
-    """Refuse a folder of loaded data for a use that its terms exclude.
-
-    Raises:
-        ValueFlowError: naming the source.
-    """
-    for entry in _recorded(folder) if commercial else ():
-        if entry.get("non_commercial", True):
-            raise ValueFlowError(
-                f"{folder} holds {entry.get('source')}, whose terms are: {entry.get('summary')}. "
-                "Commercial use is not allowed"
-            )
 
 
 def _recorded(folder: Path) -> list[dict[str, object]]:

@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 from valueflow_scorers import ValueFlowError
 from valueflow_scorers._records import text_key
+from valueflow_scorers.judges import resolve_judge
 
-from ..theories import find_node
 from ._findings import Findings, find
 from ._fitted import Database
-from ._licence import pass_gate
+from ._licence import Terms, pass_gate
 from ._rerank import SAMPLE, Rerank, rerank
 from ._ruler import choose_roles, write_panel
 from ._sources import Rated, read_source, terms_of
 from ._texts import Text
-from ._values import panel_path
+from ._values import described, is_own_value, panel_path
 
 CHECK_FILE = "check.json"
 ASSUMED_STDERR = 1.4
@@ -39,7 +39,7 @@ class Loaded:
     reranks: Mapping[str, Rerank]
     """Per value that was ranked anew."""
     notes: tuple[str, ...]
-    """Columns taken, rows skipped, values too small for a ruler."""
+    """Columns taken, rows skipped, texts kept out of rulers, what could not be done."""
 
 
 def load(
@@ -64,7 +64,8 @@ def load(
         folder: Where to write.
         accept_license: Accept the terms for this folder.
         commercial: Intended use; refused where terms exclude it.
-        value: The value of all rows, for files that do not say.
+        value: The value of all rows, for files that do not say; or the folder of a value of
+            one's own.
         licence: The terms of a file that is not of the release.
         judge: Rank a sample anew with this judge: maps scores onto this scale, estimates
             the labels' error and finds wrong signs.
@@ -74,6 +75,8 @@ def load(
         ValueFlowError: see above.
     """
     pass_gate(terms_of(source, licence), folder, accept_license, commercial)
+    if judge is not None:
+        resolve_judge(judge, []).open()  # one that is not there is an error, not a note per value
     found = read_source(source, value=value, licence=licence)
     findings = find(found.values)
     notes = [f"columns: {found.columns}"]
@@ -81,13 +84,25 @@ def load(
         notes.append(f"{len(found.skipped)} rows skipped: {'; '.join(found.skipped[:5])}")
     panels, reranks = [], {}
     for name, rows in found.values.items():
-        if judge is not None and len(rows) >= 8:
-            judgements = panel_path(folder / "reranked", name)
-            reranks[name] = rerank(name, _definition(name), rows, judge, judgements, sample=sample)
-        database = _database(name, rows, reranks.get(name), source, found.terms.summary)
+        definition = _definition(name, value)
+        if judge is not None:
+            output = panel_path(folder / "reranked", name)
+            try:
+                reranks[name] = rerank(name, definition, rows, judge, output, sample=sample)
+            except ValueFlowError as error:
+                notes.append(f"{name}: not ranked anew ({error})")
+        again = reranks.get(name)
+        database = _database(name, definition, rows, again, found.terms)
         database.save(panel_path(folder / "databases", name))
+        flipped, twins = _doubtful(database, rows, again, findings.values[name])
+        if flipped or twins:
+            notes.append(
+                f"{name}: {len(flipped)} texts whose sign seems wrong and {len(twins)} "
+                "(near-)duplicates stay out of the ruler"
+            )
+        barred = flipped | twins
         try:
-            panels.append(write_panel(database, folder, choose_roles(database)))
+            panels.append(write_panel(database, folder, choose_roles(database, barred=barred)))
         except ValueFlowError as error:
             notes.append(f"{name}: no ruler ({error})")
     loaded = Loaded(tuple(panels), findings, reranks, tuple(notes))
@@ -97,32 +112,53 @@ def load(
     return loaded
 
 
-def _definition(value: str) -> str:
+def _definition(value: str, given: str | None) -> str:
+    """What a value means, as the folder that was given or its theory says."""
     try:
-        return find_node(value).definition
+        return described(given if given is not None and is_own_value(given) else value)[1]
     except ValueFlowError:
         return ""
 
 
 def _database(
-    value: str, rows: Sequence[Rated], again: Rerank | None, source: str, licence: str
+    value: str, definition: str, rows: Sequence[Rated], again: Rerank | None, terms: Terms
 ) -> Database:
     """All distinct texts of a value, mapped onto this scale where that was measured."""
-    first: dict[str, Rated] = {}
+    first: dict[tuple[str | None, str], Rated] = {}
     for row in rows:
-        first.setdefault(row.text, row)
+        first.setdefault((row.query, row.text), row)
+    texts: dict[str, Text] = {}
+    for row in first.values():
+        name = row.id
+        if name is None or name in texts:  # an id that is not theirs alone is none
+            name = text_key(row.query, row.text)
+        texts[name] = Text(name, row.text, row.query, row.neutral, terms.source)
     labels = np.array([row.label for row in first.values()])
-    error = ASSUMED_STDERR if again is None else max(again.label_error, 0.1)
-    texts = tuple(Text(text_key(None, row.text), row.text, source=source) for row in first.values())
+    stated = [ASSUMED_STDERR if row.stderr is None else row.stderr for row in first.values()]
     how = "labels as published" if again is None else "labels mapped onto this scale by re-ranking"
     head: dict[str, Any] = {
         "value": value,
-        "definition": _definition(value),
-        "licence": licence,
-        "source": f"{source}; {how}",
+        "definition": definition,
+        "licence": terms.summary,
+        "source": f"{terms.source}; {how}",
+        "terms": terms.record(),
     }
-    mapped = labels if again is None else again.mapped(labels)
-    return Database(head, texts, mapped, np.full(len(texts), error))
+    if again is None:
+        return Database(head, tuple(texts.values()), labels, np.array(stated))
+    errors = np.full(len(labels), max(again.label_error, 0.1))
+    return Database(head, tuple(texts.values()), again.mapped(labels), errors)
+
+
+def _doubtful(
+    database: Database, rows: Sequence[Rated], again: Rerank | None, found: Mapping[str, Any]
+) -> tuple[set[int], set[int]]:
+    """Positions in the database of texts with a wrong sign, and of later (near-)duplicates."""
+    place = {(text.query, text.text): i for i, text in enumerate(database.texts)}
+    at = [place[row.query, row.text] for row in rows]
+    flipped = {at[i] for i in again.flipped} if again else set()
+    pairs = (pair["texts"] for pair in found["duplicate_pairs"])
+    # The same words again are the same text in the database, which stays.
+    return flipped, {at[later] for first, later in pairs if at[later] != at[first]} - flipped
 
 
 def _report(source: str, loaded: Loaded) -> dict[str, Any]:

@@ -12,9 +12,10 @@ import numpy as np
 from valueflow_scorers import ValueFlowError
 from valueflow_scorers._records import SCALE_END
 
-from ._asker import Asker, ask_all, asker_name, choice_of, items_text
+from ._asker import Asker, Item, ask_all, asker_name, items_text
+from ._choice import choice_of
 from ._fitted import Database
-from ._texts import _rows
+from ._rows import each_row
 
 FLAGS = 2
 """Judges that must find a score weird for a person to look at it."""
@@ -22,7 +23,7 @@ _PROMPT = """\
 Question kind: plausibility
 Value: {name}. Meaning: {definition}
 Scores run from -10 (strongly opposes the value) over 0 (leaves it aside) to +10 (strongly supports
-it). The text below was given the score {score:+.1f}.
+it). The answer below, read in the light of its question, was given the score {score:+.1f}.
 
 {items}
 
@@ -71,10 +72,10 @@ def judge_plausibility(database: Database, askers: Sequence[Asker]) -> list[Verd
         raise ValueFlowError("no judges given: name at least one with --asker")
     prompts = [
         _PROMPT.format(
-            name=database.value.rpartition("/")[2],
+            name=database.value.rpartition("/")[2].replace("-", " "),
             definition=database.head.get("definition", ""),
             score=float(score),
-            items=items_text([(text.text, None)]),
+            items=items_text([Item(text.text, text.query)]),
         )
         for text, score in zip(database.texts, database.intensities, strict=True)
     ]
@@ -112,13 +113,13 @@ def read_corrections(path: Path) -> dict[str, float]:
         ValueFlowError: for a line without an id and a score on the scale.
     """
     found = {}
-    for number, row in _rows(path):
+    for number, row in each_row(path):
         try:
             score = float(row["intensity"])
             if not abs(score) <= SCALE_END:
                 raise ValueError
             found[str(row["id"])] = score
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             raise ValueFlowError(
                 f"{path}, line {number}: expected an 'id' and an 'intensity' from -10 to 10"
             ) from None

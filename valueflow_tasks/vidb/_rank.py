@@ -8,15 +8,21 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from valueflow_scorers import Judgement, ValueFlowError, Window
-from valueflow_scorers._judging import judge_all
-from valueflow_scorers._portal import run_sync
+from valueflow_scorers import ValueFlowError, Window
 from valueflow_scorers.judges import ResolvedJudge, resolve_judge
 
-from ._design import Windows, active_windows, as_ids, next_kind, uniform_windows
+from ._design import (
+    Windows,
+    active_windows,
+    as_ids,
+    next_kind,
+    other_windows,
+    uniform_windows,
+)
 from ._fit import Fit, fit
 from ._index import TextIndex
-from ._judgements import JudgementFile, Members, comparisons
+from ._judgements import JudgementFile, Members, Place, comparisons
+from ._judging import OUTAGE, judge_here
 from ._rank_settings import RankSettings
 from ._scale import FEWEST_NEUTRAL, scale
 from ._texts import Text, TextFile
@@ -25,8 +31,8 @@ FIRST_ROUND = 4
 """Windows per text in the first, uniform round."""
 LATER_ROUNDS = 1
 """Windows per text in each later round."""
+_DRAWS = 8
 
-Place = tuple[int, int]
 Execute = Callable[["Ranking", Sequence[Place]], None]
 """Judges these planned windows and records them in the ranking's file."""
 
@@ -57,7 +63,7 @@ class Ranking:
             "seed": settings.seed,
             "texts": texts.fingerprint,
         }
-        self.file = JudgementFile.open(output, head)
+        self.file = JudgementFile.open(output, head, texts.words)
         self.fitted: Fit | None = None
         self._asked = {members for _, windows in self.file.plans for members in windows}
 
@@ -85,7 +91,9 @@ class Ranking:
         execute: Execute | None = None,
         report: Callable[[str], None] = lambda line: None,
     ) -> JudgementFile:
-        """Judge what is left, round by round.
+        """Judge what is left, round by round, until nothing is left to ask.
+
+        Windows whose calls fail stay `missing`: a later round, or a later run, asks again.
 
         Args:
             execute: How windows are judged; None: here, batch by batch.
@@ -95,12 +103,13 @@ class Ranking:
             The file of judgements.
 
         Raises:
-            ValueFlowError: if the judge fails every window.
+            ValueFlowError: if most calls of a round fail, or the judge orders no window.
         """
         judge = execute or judge_here
         while True:
             judge(self, self.file.missing())
             self._retry(judge)
+            self._check_calls()
             if not self.file.orders and self.file.failures:
                 reasons = Counter(self.file.failures.values()).most_common(3)
                 raise ValueFlowError(
@@ -114,7 +123,9 @@ class Ranking:
                 report(self._line(known))
             if left <= 0 or (known is not None and self._reached(known)):
                 return self.file
-            self._plan(left, known)
+            if not self._plan(left, known):
+                report("every window of these texts was asked")
+                return self.file
 
     def window(self, place: Place) -> Window:
         """A planned window as the judge sees it."""
@@ -135,8 +146,23 @@ class Ranking:
         again = [
             tuple(members[i] for i in rng.permutation(len(members))) for members in lost[done:]
         ]
+        self._asked.update(again)
         self.file.plan("retry", again)
         judge(self, self.file.missing())
+
+    def _check_calls(self) -> None:
+        """Stop where planning on would rest on what an outage left."""
+        kinds = [kind for kind, _ in self.file.plans]
+        last = max((i for i, kind in enumerate(kinds) if kind != "retry"), default=0)
+        asked = sum(len(windows) for _, windows in self.file.plans[last:])
+        lost = [place for place in self.file.missing() if place[0] >= last]
+        if len(lost) > OUTAGE * asked:
+            reasons = Counter(self.file.unreached.values()).most_common(3)
+            raise ValueFlowError(
+                f"{len(lost)} of the {asked} windows of this round were not judged, calls to "
+                f"{self.resolved.name!r} failed: {dict(reasons)}; what was judged is kept, run "
+                "the same command again when the judge can be reached"
+            )
 
     def _generator(self) -> np.random.Generator:
         return np.random.default_rng([self.settings.seed, len(self.file.plans)])
@@ -164,63 +190,40 @@ class Ranking:
         unit = "points" if len(self.texts.neutral) >= FEWEST_NEUTRAL else "of the judge's noise"
         return f"{len(self.file.orders)} windows, mean stderr {self.stderr(known):.2f} {unit}"
 
-    def _plan(self, left: int, known: Fit | None) -> None:
+    def _plan(self, left: int, known: Fit | None) -> int:
+        """Plan a round; returns how many windows it has."""
         n, k, rng = len(self.texts.ids), self.settings.k, self._generator()
         first = not self.file.plans
         wanted = min(left, -(-n * (FIRST_ROUND if first else LATER_ROUNDS) // k))
-        if known is None or not self.settings.active:
-            uniform, active = wanted, 0
-        else:
+        uniform, active = wanted, 0
+        if known is not None and self.settings.active:
             uniform, active = next_kind(
                 self.file.planned("uniform"), self.file.planned("active"), wanted
             )
-        if uniform:
-            self._add("uniform", uniform, lambda count: uniform_windows(rng, n, k, count))
-        if active and known is not None:
-            fitted = known
-            self._add(
-                "active",
-                active,
-                lambda count: active_windows(rng, fitted.utilities, fitted.variances, k, count),
+        planned = self._add("uniform", uniform, lambda count: uniform_windows(rng, n, k, count))
+        if known is not None and active:
+            u, v = known.utilities, known.variances
+            planned += self._add(
+                "active", active, lambda count: active_windows(rng, u, v, k, count)
             )
+        return planned
 
-    def _add(self, kind: str, count: int, draw: Callable[[int], Windows]) -> None:
-        """Plan windows that were not asked before; the same question has the same answer."""
+    def _add(self, kind: str, count: int, draw: Callable[[int], Windows]) -> int:
+        """Plan windows that were not asked before: the same question has the same answer."""
         ids = self.texts.ids
         fresh: dict[Members, None] = {}
-        for _ in range(8):
+        for _ in range(_DRAWS):
+            if len(fresh) >= count:
+                break
             for members in as_ids(draw(count - len(fresh)), ids):
                 if members not in self._asked:
                     fresh[members] = None
-            if len(fresh) >= count:
-                break
+        if len(fresh) < count:  # few texts: most windows were asked already
+            asked = self._asked | set(fresh)
+            others = other_windows(self._generator(), ids, self.settings.k, count, asked)
+            fresh.update(dict.fromkeys(others))
         chosen = list(fresh)[:count]
-        if len(chosen) < count:  # few texts: nearly every window was asked already
-            chosen += as_ids(draw(count - len(chosen)), ids)
-        self._asked.update(chosen)
-        self.file.plan(kind, chosen)
-
-
-def judge_here(ranking: Ranking, places: Sequence[Place]) -> None:
-    """Judge windows in this process, batch by batch."""
-    size = ranking.settings.batch
-    for start in range(0, len(places), size):
-        part = places[start : start + size]
-        ranking.file.record(part, ask(ranking.resolved, [ranking.window(place) for place in part]))
-
-
-def ask(resolved: ResolvedJudge, windows: Sequence[Window]) -> list[Judgement]:
-    """One checked order or failure per window."""
-    found = run_sync(lambda: judge_all(resolved.judge, windows))
-    return [_order(one.checked(len(w.items))) for one, w in zip(found, windows, strict=True)]
-
-
-def _order(judgement: Judgement) -> Judgement:
-    if judgement.probabilities is not None:
-        order = tuple(
-            int(i) for i in np.argsort(-np.asarray(judgement.probabilities), kind="stable")
-        )
-        return Judgement(order=order, raw=judgement.raw)
-    if judgement.reading is not None:
-        return Judgement(failure="a reading orders nothing")
-    return judgement
+        if chosen:
+            self._asked.update(chosen)
+            self.file.plan(kind, chosen)
+        return len(chosen)

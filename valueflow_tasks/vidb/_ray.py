@@ -4,7 +4,8 @@ The machine that plans knows ids only. Each round, Ray Data reads the texts in b
 to the windows that hold it, and gathers a window's texts before a judge sees them. Every judging
 actor appends what it judged to a shard of its own before it hands anything on. What a killed
 worker had written is read from its shard, the rest is asked again: nothing is lost, and no
-window that reached a shard is judged twice. One machine is the same code on a local Ray.
+window that reached a shard is judged twice. Failed calls reach no shard. One machine is the same
+code on a local Ray.
 """
 
 from __future__ import annotations
@@ -14,14 +15,18 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from valueflow_scorers import Judgement, ValueFlowError
+from valueflow_scorers._gather import side_by_side
+from valueflow_scorers._portal import run_sync
 from valueflow_scorers._records import fingerprint
 from valueflow_scorers.judges import resolve_judge
 
-from ._rank import Place, ask
+from ._judgements import Place, failed_call
+from ._judging import ask, outage
 from ._rank_settings import RankSettings
 from ._shards import Shard, Shards
 from ._streams import assembled, parts, text_rows
@@ -34,16 +39,12 @@ MISSING = (
     "Ray is not installed: pip install 'valueflow-tasks[ray]', or leave out --ray; one machine "
     "needs none"
 )
-_BATCH = 64  # windows that a judging actor takes at a time
+_BATCH = 64  # windows that a judging actor judges side by side
 _PER_PARTITION = 20_000  # windows of the shuffle that gathers them
 
 
-def import_ray(workers: int = 2) -> Any:
+def import_ray() -> Any:
     """Ray, connected to a cluster or started on this machine.
-
-    Args:
-        workers: Judging actors; they wait more than they compute, so a local Ray has room for
-            them beside its processor cores.
 
     Raises:
         ValueFlowError: if it is not installed, naming the extra.
@@ -54,10 +55,8 @@ def import_ray(workers: int = 2) -> Any:
     except ImportError:
         raise ValueFlowError(MISSING) from None
     if not ray.is_initialized():
-        address = os.environ.get("RAY_ADDRESS")
         ray.init(
-            address=address,
-            num_cpus=None if address else (os.cpu_count() or 1) + workers,
+            address=os.environ.get("RAY_ADDRESS"),
             include_dashboard=False,
             log_to_driver=False,
             configure_logging=False,
@@ -76,16 +75,22 @@ class JudgingActor:
         self._resolved = resolve_judge(self._settings.judge, [], journal=self._settings.journal)
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[str]]:
-        """Judge what no shard holds yet, one write per window; returns the keys."""
+        """Judge side by side what no shard holds yet; returns keys, and how calls failed."""
         self._known.update(row["key"] for row in self._shards.news())
         jobs = [json.loads(raw) for raw in batch["job"]]
-        # One by one where a call costs something: what is written is never asked again.
-        for job in jobs:
-            if job["key"] not in self._known:
-                window = self._settings.window([Text(*one) for one in job["texts"]])
-                (judgement,) = ask(self._resolved, [window])
-                self._shard.write([{"key": job["key"], **_row(judgement)}])
-        return {"key": [job["key"] for job in jobs]}
+        asked = [partial(self._one, job) for job in jobs if job["key"] not in self._known]
+        failed = dict(run_sync(lambda: side_by_side(asked)))
+        keys = [job["key"] for job in jobs]
+        return {"key": keys, "failure": [failed.get(key, "") for key in keys]}
+
+    async def _one(self, job: Mapping[str, Any]) -> tuple[str, str]:
+        """Judge a window and write it down at once: what is written is never asked again."""
+        window = self._settings.window([Text(*one) for one in job["texts"]])
+        (judgement,) = await ask(self._resolved, [window])
+        if failed_call(judgement.failure):
+            return job["key"], str(judgement.failure)
+        self._shard.write([{"key": job["key"], **_row(judgement)}])
+        return job["key"], ""
 
 
 @dataclass(frozen=True)
@@ -111,20 +116,22 @@ class RayJudging:
         shards = Shards(self.folder)
         known = {row["key"]: row for row in shards.news() if row["key"] in keys}
         left = {key: place for key, place in keys.items() if key not in known}
+        failed: dict[str, str] = {}
         if left:
-            self._run(ranking, left)
+            failed = self._run(ranking, left)
             known.update((row["key"], row) for row in shards.news() if row["key"] in keys)
-        ranking.file.record(
-            [keys[key] for key in known], [_judgement(row) for row in known.values()]
-        )
-        if len(known) < len(places):
+        found = {key: _judgement(row) for key, row in known.items()}
+        found.update((key, Judgement(failure=how)) for key, how in failed.items())
+        ranking.file.record([keys[key] for key in found], list(found.values()))
+        if len(found) < len(places) and not failed:
             raise ValueFlowError(
-                f"{len(places) - len(known)} windows came back from no worker: run the same "
+                f"{len(places) - len(found)} windows came back from no worker: run the same "
                 "command again to judge them"
             )
 
-    def _run(self, ranking: Ranking, jobs: Mapping[str, Place]) -> None:
-        import_ray(self.workers)
+    def _run(self, ranking: Ranking, jobs: Mapping[str, Place]) -> dict[str, str]:
+        """Have workers judge windows and write shards; returns how calls failed, by key."""
+        import_ray()
         import ray
         import ray.data
 
@@ -141,10 +148,18 @@ class RayJudging:
                 fn_constructor_args=(asdict(ranking.settings), str(self.folder.resolve())),
                 batch_size=_BATCH,
                 compute=ray.data.ActorPoolStrategy(size=self.workers),
+                num_cpus=0,  # they wait for calls
             )
         )
-        for _ in judged.iter_batches(batch_size=None):
-            pass
+        failed: dict[str, str] = {}
+        asked = 0
+        for batch in judged.iter_batches(batch_size=None):
+            asked += len(batch["key"])
+            rows = zip(batch["key"], batch["failure"], strict=True)
+            failed.update((str(key), str(how)) for key, how in rows if how)
+            if outage(len(failed), asked):
+                break
+        return failed
 
 
 def _key(ranking: Ranking, place: Place) -> str:

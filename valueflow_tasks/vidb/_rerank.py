@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from valueflow_scorers import load_panel, panel_values
+from valueflow_scorers import ValueFlowError, load_panel, panel_values
 from valueflow_scorers._records import SCALE_END, FloatArray, text_key
 
 from ._fit import fit
@@ -20,6 +20,8 @@ from ._texts import Text, TextFile
 SAMPLE = 300
 """Texts per value that are ranked anew."""
 REPEATS = 24
+FEWEST = 8
+"""Texts that are worth ranking anew."""
 _FLIP_LEAST = 2.0  # labels nearer to zero change sign without being wrong, points
 _FLIP_Z = 2.5  # how many standard errors a flip must lie from its label
 
@@ -88,17 +90,25 @@ def rerank(
         sample: Most texts to rank.
         repeats: Windows per text.
         seed: Of the sample and the windows.
+
+    Raises:
+        ValueFlowError: if the labels do not differ, or the judge cannot rank the texts.
     """
     rng = np.random.default_rng(seed)
     chosen = np.sort(rng.permutation(len(rows))[:sample])
-    own = [Text(text_key(str(i), rows[i].text), rows[i].text) for i in chosen]
+    labels = np.array([rows[i].label for i in chosen])
+    if len(labels) < FEWEST or np.ptp(labels) == 0:
+        raise ValueFlowError(
+            f"{len(labels)} texts with {len(set(labels.tolist()))} different scores: a comparison "
+            f"with new rankings needs {FEWEST} texts and scores that differ"
+        )
+    own = [Text(text_key(str(i), rows[i].text), rows[i].text, rows[i].query) for i in chosen]
     known = load_panel(value).texts if value in panel_values() else ()
     ruler = [Text(f"panel:{one.key}", one.text, one.query) for one in known]
     texts = TextFile((*own, *ruler), ())
     settings = RankSettings(value, definition, judge, 2, repeats, seed=seed)
     file = Ranking(texts, output, settings).run()
     found = fit(comparisons(texts, [file]))
-    labels = np.array([rows[i].label for i in chosen])
     utilities, spread = found.utilities[: len(own)], np.sqrt(found.variances[: len(own)])
     if known:
         unit, zero = _line(found.utilities[len(own) :], np.array([one.intensity for one in known]))

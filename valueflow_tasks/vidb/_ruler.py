@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from pathlib import Path
 
 import numpy as np
@@ -19,40 +20,45 @@ FEWEST = 8
 """Texts that a ruler needs at least: five anchors for windows of six, and three sentinels."""
 
 
-def choose_roles(database: Database, anchors: int = ANCHORS) -> dict[int, str]:
+def choose_roles(
+    database: Database, anchors: int = ANCHORS, barred: Set[int] = frozenset()
+) -> dict[int, str]:
     """Positions of the chosen texts and their roles.
 
     Anchors are the texts nearest to evenly spaced places between the ends; among near ones
     the better known is taken. Sentinels are chosen first, since they must never be anchors.
 
+    Args:
+        database: The texts.
+        anchors: How many anchors to choose.
+        barred: Positions of texts that are to have no role.
+
     Raises:
-        ValueFlowError: with fewer than eight texts.
+        ValueFlowError: with fewer than eight texts that may have one.
     """
-    n = len(database.texts)
+    n = len(database.texts) - len(barred)
     if n < FEWEST:
         raise ValueFlowError(f"{n} texts: a ruler needs at least {FEWEST}")
     wanted = min(len(SENTINELS) + 1, n // 4)
     places = SENTINELS if wanted > len(SENTINELS) else (-6.0, 0.0, 6.0)[:wanted]
+    others = {i for i, text in enumerate(database.texts) if not text.neutral}
     roles: dict[int, str] = {}
     for place in places:
-        neutral_only = place == 0.0 and any(text.neutral for text in database.texts)
-        barred = [
-            i
-            for i, text in enumerate(database.texts)
-            if i in roles or (neutral_only and not text.neutral)
-        ]
-        roles[_nearest(database, place, barred)] = "sentinel"
-    low, high = float(database.intensities.min()), float(database.intensities.max())
+        taken = barred | roles.keys()
+        neutral_only = place == 0.0 and len(others | taken) < len(database.texts)
+        roles[_nearest(database, place, taken | others if neutral_only else taken)] = "sentinel"
+    usable = np.delete(database.intensities, list(barred))
+    low, high = float(usable.min()), float(usable.max())
     for place in np.linspace(low, high, min(anchors, n - wanted)):
-        roles[_nearest(database, float(place), list(roles))] = "anchor"
+        roles[_nearest(database, float(place), barred | roles.keys())] = "anchor"
     if wanted > len(SENTINELS):
-        roles[_nearest(database, (low + high) / 4, list(roles))] = "sentinel"
+        roles[_nearest(database, (low + high) / 4, barred | roles.keys())] = "sentinel"
     return roles
 
 
-def _nearest(database: Database, place: float, barred: list[int]) -> int:
+def _nearest(database: Database, place: float, barred: Set[int]) -> int:
     cost: FloatArray = np.abs(database.intensities - place) + 0.5 * database.stderrs
-    cost[barred] = np.inf
+    cost[list(barred)] = np.inf
     return int(cost.argmin())
 
 

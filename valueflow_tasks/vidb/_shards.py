@@ -9,6 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ._judgements import failed_call
+from ._rows import parsed
+
 
 class Shard:
     """The file of one worker."""
@@ -33,7 +36,7 @@ class Shards:
         self._read: dict[Path, int] = {}
 
     def news(self) -> Iterator[dict[str, Any]]:
-        """Entries written since the last call; a line that a kill cut short is left out."""
+        """Entries since the last call, save failed calls and lines that a kill cut short."""
         for path in sorted(self._folder.glob("*.jsonl")):
             with path.open("rb") as handle:
                 handle.seek(self._read.get(path, 0))
@@ -42,8 +45,9 @@ class Shards:
                         break
                     self._read[path] = self._read.get(path, 0) + len(line)
                     try:
-                        row = json.loads(line)
-                    except json.JSONDecodeError:
+                        row = parsed(line)
+                    except ValueError:
                         continue
-                    if isinstance(row, dict) and "key" in row:
+                    told = isinstance(row, dict) and "key" in row
+                    if told and not failed_call(row.get("failure")):
                         yield row

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,15 +12,16 @@ from valueflow_scorers import ValueFlowError
 from valueflow_scorers._records import SCALE_END
 
 from ..theories import THEORIES, find_node, load_theory
-from ._licence import Terms, stated_terms, vidb_terms
-from ._texts import _rows
+from ._columns import number, number_column, text_column, value_column
+from ._licence import Terms, recorded_terms, stated_terms, vidb_terms
+from ._rows import broken, each_row, parsed, words_of
+from ._values import is_own_value, load_value
 
 HUB_DATASET = "snu-aidas/vidb-filtered"
 _RELEASE = re.compile(r"(?P<value>.+)_(?P<theory>[a-z]+)_flag_aggregated$")
-_TEXT_NAMES = ("text", "sentence", "scenario", "content", "statement", "item")
-_NUMBER_NAMES = ("final_rating", "intensity", "rating", "score", "label", "value_score")
-_VALUE_NAMES = ("value", "value_name", "value_id", "dimension", "category")
 _LEVELS = {"-2", "-1", "0", "1", "2"}
+_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+)*")
+_READ = (".csv", ".jsonl", ".parquet")
 
 
 @dataclass(frozen=True)
@@ -34,6 +32,14 @@ class Rated:
     """The words."""
     label: float
     """Their score, on their scale."""
+    query: str | None = None
+    """The question it answers, if any."""
+    id: str | None = None
+    """Their name for it."""
+    stderr: float | None = None
+    """Of the score, if stated."""
+    neutral: bool = False
+    """Whether they call it a neutral reference text."""
 
 
 @dataclass
@@ -49,27 +55,40 @@ class Source:
     skipped: list[str] = field(default_factory=list)
     """Rows left out, with the reason."""
 
-    def add(self, value: str, text: Any, label: Any, where: str) -> None:
+    def add(self, value: str, text: Any, label: Any, row: Mapping[str, Any], where: str) -> None:
         """Take one row, or note why not."""
-        number = _number(label)
+        score, error = number(label), number(row.get("stderr"))
+        query, name = row.get("query"), row.get("id")
         if not isinstance(text, str) or not text.strip():
             self.skipped.append(f"{where}: no text")
-        elif number is None:
-            self.skipped.append(f"{where}: {label!r} is no finite number")
-        elif abs(number) > SCALE_END:
-            self.skipped.append(f"{where}: {number:g} lies outside -10 … 10")
+        elif any(broken(str(one)) for one in (text, query, name)):
+            self.skipped.append(f"{where}: holds half of a surrogate pair")
+        elif score is None:
+            self.skipped.append(f"{where}: {str(label)[:40]!r} is no finite number")
+        elif abs(score) > SCALE_END:
+            self.skipped.append(f"{where}: {score:g} lies outside -10 … 10")
         else:
-            self.values.setdefault(value, []).append(Rated(text, number))
+            self.values.setdefault(value, []).append(
+                Rated(
+                    text,
+                    score,
+                    str(query) if query else None,
+                    str(name) if name else None,
+                    error if error is not None and error >= 0 else None,
+                    row.get("neutral") is True,
+                )
+            )
 
 
 def terms_of(source: str, licence: str = "") -> Terms:
-    """The terms of a source, known from its form without loading it."""
+    """The terms of a source, known from its form or its first line without loading it."""
     path = Path(source)
     if source == HUB_DATASET or (path.suffix == ".csv" and _RELEASE.match(path.stem)):
         return vidb_terms(source)
     if path.suffix == ".json":
         return vidb_terms(source)
-    return stated_terms(source, licence)
+    head = _head(path) or {}
+    return recorded_terms(source, head) or stated_terms(source, licence or head.get("licence", ""))
 
 
 def read_source(source: str, *, value: str | None = None, licence: str = "") -> Source:
@@ -78,7 +97,8 @@ def read_source(source: str, *, value: str | None = None, licence: str = "") -> 
     Args:
         source: The release's CSV or few-shot JSON; a JSONL, CSV or parquet file with a
             text and a number; or a dataset on the hub (`owner/name`).
-        value: The value of all rows, for files that do not say.
+        value: The value of all rows, for files that do not say; or the folder of a value of
+            one's own.
         licence: The terms of a file that is not of the release.
 
     Raises:
@@ -86,15 +106,18 @@ def read_source(source: str, *, value: str | None = None, licence: str = "") -> 
     """
     found = Source(terms_of(source, licence))
     path = Path(source)
+    own = None if value is None else named_value(value)
     if path.suffix == ".json" and path.is_file():
         _few_shot(path, found)
     elif path.is_file():
-        named = _RELEASE.match(path.stem)
-        if named and value is None:
-            value = value_id(named["value"], named["theory"])
-        _table(_read_rows(path), found, value, source)
+        release, head = _RELEASE.match(path.stem), _head(path)
+        if own is None and release:
+            own = value_id(release["value"], release["theory"])
+        if own is None and head:
+            own = named_value(str(head["value"]))
+        _table(_read_rows(path), found, own, source)
     elif re.fullmatch(r"[\w.-]+/[\w.-]+", source) and not path.exists():
-        _table(_hub_rows(source), found, value, source)
+        _table(_hub_rows(source), found, own, source)
     else:
         raise ValueFlowError(
             f"there is no file {source!r}; a hub dataset is named owner/name, such as {HUB_DATASET}"
@@ -107,35 +130,66 @@ def read_source(source: str, *, value: str | None = None, licence: str = "") -> 
     return found
 
 
+def named_value(name: str) -> str:
+    """The id of the value that a person names.
+
+    Args:
+        name: An id, a name with or without its theory, or the folder of a value of one's own.
+
+    Raises:
+        ValueFlowError: for a theory that has no such value, naming the nearest.
+    """
+    if is_own_value(name):
+        return load_value(name).id
+    aliases = [alias for one in THEORIES for alias in (one, *load_theory(one).aliases)]
+    if name.partition("/")[0] in aliases and "/" in name:
+        return find_node(name).id
+    return name if _ID.fullmatch(name) else value_id(name)
+
+
 def value_id(name: str, theory: str | None = None) -> str:
     """The id of a value named without or with its theory; unknown ones become `imported/…`."""
-    spelt = name.strip()
-    if "/" in spelt and spelt.partition("/")[0] in THEORIES:
-        return find_node(spelt).id
+    spelt = name.strip().replace("_", " ").lower()
     theories = [load_theory(theory).id] if theory else list(THEORIES)
+    spellings = [spelt] if "/" in spelt else []
+    spellings += [f"{one}/{spelt}" for one in theories]
     for evaluated in (True, False):
-        for one in theories:
+        for spelling in spellings:
             try:
-                node = find_node(f"{one}/{spelt.replace('_', ' ').lower()}")
+                node = find_node(spelling)
             except ValueFlowError:
                 continue
             if node.evaluated == evaluated:
                 return node.id
-    slug = re.sub(r"[^a-z0-9]+", "-", spelt.lower()).strip("-") or "unnamed"
+    slug = re.sub(r"[^a-z0-9]+", "-", spelt).strip("-") or "unnamed"
     return f"imported/{slug}"
 
 
+def _head(path: Path) -> dict[str, Any] | None:
+    """The first line of a database or panel of ours; None for other files."""
+    if path.suffix != ".jsonl" or not path.is_file():
+        return None
+    with path.open(encoding="utf-8", errors="replace") as handle:
+        try:
+            first = parsed(handle.readline())
+        except ValueError:
+            return None
+    ours = isinstance(first, dict) and "value" in first and "text" not in first
+    return first if ours and "definition" in first else None
+
+
 def _few_shot(path: Path, found: Source) -> None:
+    raw = words_of(path)
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = parsed(raw)
         for name, levels in content.items():
             if not set(levels) <= _LEVELS:
                 raise TypeError
             for level, rows in levels.items():
-                for number, row in enumerate(rows, 1):
-                    where = f"{name}, level {level}, text {number}"
-                    found.add(value_id(name), row["text"], row["intensity"], where)
-    except (json.JSONDecodeError, AttributeError, KeyError, TypeError):
+                for position, row in enumerate(rows, 1):
+                    where = f"{name}, level {level}, text {position}"
+                    found.add(value_id(name), row["text"], row["intensity"], {}, where)
+    except (ValueError, AttributeError, KeyError, TypeError):
         raise ValueFlowError(
             f"{path} is no few-shot file: expected {{value: {{level: [{{text, intensity}}]}}}}"
         ) from None
@@ -143,12 +197,10 @@ def _few_shot(path: Path, found: Source) -> None:
 
 
 def _read_rows(path: Path) -> list[Mapping[str, Any]]:
-    if path.suffix == ".csv":
-        with path.open(encoding="utf-8-sig", newline="") as handle:
-            return [dict(row) for row in csv.DictReader(handle)]
-    if path.suffix not in (".jsonl", ".parquet"):
+    if path.suffix not in _READ:
         raise ValueFlowError(f"{path}: give a .csv, .jsonl, .parquet or few-shot .json file")
-    return [row for _, row in _rows(path) if isinstance(row, Mapping)]
+    skip = 1 if _head(path) else 0
+    return [row for at, row in each_row(path) if at > skip and isinstance(row, Mapping)]
 
 
 def _hub_rows(name: str) -> list[Mapping[str, Any]]:
@@ -170,9 +222,9 @@ def _table(
     if not rows:
         return
     names = [name for name in rows[0] if name is not None]
-    text = _pick(names, _TEXT_NAMES, lambda name: _wordiness(rows, name))
-    number = _pick(names, _NUMBER_NAMES, lambda name: _numeric(rows, name))
-    if text is None or number is None:
+    text = text_column(rows, [name for name in names if name != "query"])
+    score = number_column(rows, names)
+    if text is None or score is None:
         raise ValueFlowError(
             f"{source}: no column of {names} looks like "
             f"{'a text' if text is None else 'a score on -10 … 10'}: rename it to "
@@ -180,71 +232,18 @@ def _table(
         )
     column = None
     if value is None:
-        candidates = [name for name in names if name not in (text, number)]
-        column = _pick(candidates, _VALUE_NAMES, lambda name: _value_share(rows, name))
+        left = [name for name in names if name not in (text, score)]
+        column = value_column(rows, left, lambda one: not value_id(one).startswith("imported/"))
         if column is None:
             raise ValueFlowError(f"{source}: no column of {names} names values: give --value")
-    theory = "theory" if "theory" in names and "theory" not in (text, number, column) else None
-    found.columns = {"text": text, "number": number, "value": column or f"all {value}"}
+    theory = "theory" if "theory" in names and "theory" not in (text, score, column) else None
+    found.columns = {"text": text, "number": score, "value": column or f"all {value}"}
     known: dict[tuple[str, str | None], str] = {}
     for position, row in enumerate(rows, 1):
-        if column is None:
-            own = str(value)
-        else:
+        own = value
+        if column is not None:
             key = (str(row.get(column)), str(row[theory]) if theory else None)
             if key not in known:
                 known[key] = value_id(*key)
             own = known[key]
-        found.add(own, row.get(text), row.get(number), f"row {position}")
-
-
-def _pick(names: Sequence[str], preferred: Sequence[str], score: Any) -> str | None:
-    """The column whose content fits best; among those that fit, a telling name wins."""
-    fits = {name: score(name) for name in names}
-    fits = {name: fit for name, fit in fits.items() if fit > 0}
-    for wanted in preferred:
-        for name in fits:
-            if name.strip().lower() == wanted:
-                return name
-    return max(fits, key=lambda name: fits[name], default=None)
-
-
-def _some(rows: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
-    step = max(1, len(rows) // 500)
-    return [row.get(name) for row in rows[::step]]
-
-
-def _wordiness(rows: Sequence[Mapping[str, Any]], name: str) -> float:
-    """Mean words of a column of sentences; 0 for anything else."""
-    seen = [one for one in _some(rows, name) if isinstance(one, str) and one.strip()]
-    if len(seen) < 0.5 * len(_some(rows, name)) or _numeric(rows, name):
-        return 0.0
-    words = sum(len(one.split()) for one in seen) / max(len(seen), 1)
-    return words if words >= 2 else 0.0
-
-
-def _numeric(rows: Sequence[Mapping[str, Any]], name: str) -> float:
-    """How many distinct numbers on -10 … 10 of both signs a column holds; 0 for anything else."""
-    seen = [_number(one) for one in _some(rows, name)]
-    inside = [one for one in seen if one is not None and abs(one) <= SCALE_END]
-    if len(inside) < 0.8 * len(seen) or not inside or min(inside) >= 0:
-        return 0.0
-    return float(len(set(inside)))
-
-
-def _value_share(rows: Sequence[Mapping[str, Any]], name: str) -> float:
-    """Share of a column's rows that name a known value."""
-    seen = [one for one in _some(rows, name) if isinstance(one, str)]
-    known = {one: not value_id(one).startswith("imported/") for one in set(seen)}
-    share = sum(known[one] for one in seen) / max(len(seen), 1)
-    return share if share >= 0.5 or name.strip().lower() in _VALUE_NAMES else 0.0
-
-
-def _number(raw: Any) -> float | None:
-    if isinstance(raw, bool) or raw is None:
-        return None
-    try:
-        number = float(raw)
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) else None
+        found.add(str(own), row.get(text), row.get(score), row, f"row {position}")

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._judgements import Members
+from ._rows import parsed
 from ._texts import parse_text
 
 GROUP = 64
@@ -77,8 +78,8 @@ def _of_range(batch: Mapping[str, Any], path: str, wanted: Any) -> Iterator[dict
         held: list[Any] = []
         for line in _lines(path, int(start), int(start) + _RANGE):
             try:
-                held.append(json.loads(line.decode(errors="replace")))
-            except json.JSONDecodeError:
+                held.append(parsed(line.decode(errors="replace")))
+            except ValueError:
                 continue
             if len(held) == 4096:
                 yield _rows(held, known)

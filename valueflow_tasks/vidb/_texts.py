@@ -14,6 +14,10 @@ from valueflow_scorers import Response, ValueFlowError
 from valueflow_scorers._records import text_key
 from valueflow_scorers.judges.prompts import MAX_CHARACTERS
 
+from ._rows import broken, each_row
+
+_WRITTEN = ("id", "text", "query", "source", "direction")
+
 
 @dataclass(frozen=True)
 class Text:
@@ -41,6 +45,11 @@ class Text:
         """What it is told from others by: id, query and words."""
         return json.dumps([self.id, self.query, self.text]).encode() + b"\n"
 
+    @property
+    def words(self) -> str:
+        """A short hash of `content`."""
+        return hashlib.blake2b(self.content, digest_size=6).hexdigest()
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-serialisable content, without empty fields."""
         return {key: one for key, one in asdict(self).items() if one not in (None, "", False)}
@@ -54,10 +63,17 @@ class TextFile:
     """In the file's order."""
     skipped: tuple[str, ...]
     """Per line left out: its number and the reason."""
+    name: str = "the texts"
+    """Where they were read."""
 
     def summary(self) -> str:
         """One line for people."""
         return summary(len(self.texts), self.skipped)
+
+    @cached_property
+    def words(self) -> Mapping[str, str]:
+        """Each text's id and the hash of its content."""
+        return {text.id: text.words for text in self.texts}
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -102,12 +118,12 @@ def read_texts(path: str | Path, *, longest: int = MAX_CHARACTERS) -> TextFile:
             raise clash(source, number, made.id)
     if not known:
         raise no_texts(source, skipped)
-    return TextFile(tuple(known.values()), tuple(skipped))
+    return TextFile(tuple(known.values()), tuple(skipped), str(source))
 
 
 def each_text(source: Path, longest: int = MAX_CHARACTERS) -> Iterator[tuple[int, Text | str]]:
     """Line number and text, or the reason why the line holds none; one line at a time."""
-    for number, content in _rows(source):
+    for number, content in each_row(source):
         yield number, parse_text(content, longest)
 
 
@@ -155,7 +171,7 @@ def merge_texts(files: Sequence[TextFile]) -> TextFile:
                     f"them ({same.text[:40]!r}, {text.text[:40]!r})"
                 )
     skipped = tuple(line for file in files for line in file.skipped)
-    return TextFile(tuple(known.values()), skipped)
+    return TextFile(tuple(known.values()), skipped, " and ".join(file.name for file in files))
 
 
 def write_lines(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -168,31 +184,6 @@ def write_lines(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     part.replace(path)
 
 
-def _rows(source: Path) -> Iterator[tuple[int, Any]]:
-    if not source.is_file():
-        raise ValueFlowError(f"there is no file {source}")
-    if source.suffix == ".parquet":
-        try:
-            from pyarrow import parquet
-        except ImportError:
-            raise ValueFlowError(
-                f"{source}: parquet needs pyarrow: pip install pyarrow, or give JSON Lines"
-            ) from None
-        number = 0
-        for batch in parquet.ParquetFile(source).iter_batches():
-            for row in batch.to_pylist():
-                number += 1
-                yield number, row
-        return
-    with source.open(encoding="utf-8", errors="replace") as handle:
-        for number, line in enumerate(handle, 1):
-            if line.strip():
-                try:
-                    yield number, json.loads(line)
-                except json.JSONDecodeError:
-                    yield number, None
-
-
 def _unusable(content: Any, longest: int) -> str | None:
     if not isinstance(content, Mapping):
         return "no JSON object"
@@ -203,6 +194,10 @@ def _unusable(content: Any, longest: int) -> str | None:
         return "text is empty"
     if len(text) > longest:
         return f"text has {len(text)} characters, over the judge's {longest}"
+    if any(broken(str(content.get(key))) for key in _WRITTEN):
+        return "holds half of a surrogate pair (an emoji cut in two?)"
+    if content.get("neutral") not in (None, False, True):  # the string "false" would read as true
+        return f"neutral is {content['neutral']!r}: give true or false"
     return None
 
 
@@ -214,7 +209,7 @@ def _text(content: Mapping[str, Any]) -> Text:
         text_key(query, content["text"]) if name is None else str(name),
         content["text"],
         query,
-        bool(content.get("neutral", False)),
+        bool(content.get("neutral")),
         str(content.get("source") or ""),
         str(content.get("direction") or ""),
     )

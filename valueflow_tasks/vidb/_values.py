@@ -10,7 +10,7 @@ from typing import Any
 
 from valueflow_scorers import Panel, ValueFlowError, load_panel
 
-from ..theories import Node, find_node, register
+from ..theories import Node, find_node, load_theory, register
 from ..theories._theory import LEVELS, THEORIES
 
 VALUE_FILE = "value.yaml"
@@ -41,6 +41,11 @@ class OwnValue:
         """Where its ruler lies."""
         return panel_path(self.folder, self.id)
 
+    @property
+    def built(self) -> int:
+        """When its ruler was written, in nanoseconds; 0: there is none yet."""
+        return self.panel_file.stat().st_mtime_ns if self.panel_file.is_file() else 0
+
     def panel(self) -> Panel:
         """Its ruler.
 
@@ -67,12 +72,20 @@ _KNOWN: dict[str, OwnValue] = {}
 def own_value(name: str) -> OwnValue | None:
     """The value in a folder, made known to this process; None if `name` is no folder.
 
+    The name of a value or theory is that, whatever folders lie here: `./svt` is the folder.
+
     Raises:
-        ValueFlowError: if the folder holds no value, or another of the same id is known.
+        ValueFlowError: if the folder holds no value, or another folder's value has its id.
     """
-    if not Path(name).is_dir():
+    if _is_name(name) or not Path(name).is_dir():
         return None
     found = load_value(name)
+    known = _KNOWN.get(found.id, found)
+    if known.folder != found.folder:
+        raise ValueFlowError(
+            f"{known.folder} and {found.folder} both hold a value {found.id!r}: change the id in "
+            f"the {VALUE_FILE} of one"
+        )
     register(found.node)
     return _KNOWN.setdefault(found.id, found)
 
@@ -104,7 +117,16 @@ def panel_path(folder: Path, value: str) -> Path:
 
 def is_own_value(name: str) -> bool:
     """Whether a name is the folder of a value of one's own."""
-    return (Path(name) / VALUE_FILE).is_file()
+    return not _is_name(name) and (Path(name) / VALUE_FILE).is_file()
+
+
+def _is_name(name: str) -> bool:
+    """Whether a name is that of a value or theory, values of one's own that are known included."""
+    try:
+        find_node(name) if "/" in name else load_theory(name)
+    except ValueFlowError:
+        return False
+    return True
 
 
 def load_value(folder: str | Path) -> OwnValue:
@@ -150,9 +172,11 @@ def _node(path: Path, content: Mapping[str, Any]) -> Node:
         )
     if theory in THEORIES:
         raise ValueFlowError(f"{path}: the theory {theory!r} is taken: use another, such as own/")
-    steering = content["steering"]
-    levels = {int(level): str(text) for level, text in dict(steering).items()}
-    if sorted(levels) != list(LEVELS):
+    given = content["steering"]
+    levels = {str(key): text for key, text in given.items()} if isinstance(given, Mapping) else {}
+    if set(levels) != set(map(str, LEVELS)) or not all(
+        isinstance(one, str) for one in levels.values()
+    ):
         raise ValueFlowError(f"{path}: steering needs one sentence for each level of {LEVELS}")
     name = str(content.get("name") or slug.replace("-", " ").capitalize())
     return Node(
@@ -164,7 +188,7 @@ def _node(path: Path, content: Mapping[str, Any]) -> Node:
         True,
         (),
         str(content.get("source", "")),
-        {level: text.strip() for level, text in levels.items()},
+        {level: levels[str(level)].strip() for level in LEVELS},
     )
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -71,6 +72,48 @@ def test_settings_carry_the_value_to_other_processes(folder):
     assert settings.instrument().panel("own/thrift").value == "own/thrift"
 
 
+def test_a_ruler_that_is_built_again_is_used_at_once(folder, tmp_path):
+    copy = tmp_path / "again"
+    shutil.copytree(folder, copy)
+    for name in ("value.yaml", "own-thrift.jsonl"):
+        path = copy / name
+        text = path.read_text("utf-8").replace("own/thrift", "own/again")
+        path.unlink()
+        (copy / name.replace("thrift", "again")).write_text(text, "utf-8")
+    settings = Settings.parse({"values": str(copy), "judge": "simulated"})
+    first = settings.instrument().panel("own/again").fingerprint
+    ruler = copy / "own-again.jsonl"
+    head, *texts = ruler.read_text("utf-8").splitlines()
+    other = {**json.loads(texts[0]), "text": "Another text altogether."}
+    ruler.write_text("\n".join([head, json.dumps(other), *texts[1:]]) + "\n", "utf-8")
+    assert settings.instrument().panel("own/again").fingerprint != first
+
+
+def test_two_folders_with_one_id_are_refused_and_both_named(folder, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    Settings.parse({"values": str(folder)})
+    with pytest.raises(ValueFlowError, match=rf"{folder} and {copy} .*'own/thrift'"):
+        Settings.parse({"values": str(copy)})
+
+
+def test_a_known_value_wins_over_a_folder_of_its_name(folder, tmp_path, monkeypatch):
+    settings = Settings.parse({"values": str(folder)})
+    (tmp_path / "own" / "thrift").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert Settings.parse({"values": "own/thrift"}) == settings
+
+
+def test_what_an_inspect_log_keeps_of_the_scorer_finds_the_value_again(folder):
+    pytest.importorskip("inspect_ai")
+    from inspect_ai._util.registry import registry_params
+
+    from valueflow_tasks.inspect_tasks import valueflow_profile
+
+    task = valueflow_profile(values=str(folder), judge="simulated:noise=1", queries="core")
+    assert registry_params(task.scorer[0])["values"] == [str(folder)]
+
+
 def test_a_panel_of_ones_own_does_not_move_the_others(folder):
     from valueflow_scorers._measure import Answer
 
@@ -114,6 +157,16 @@ def test_bad_descriptions_say_what_to_change(tmp_path, line, message):
         + f"{line}\ndefinition: d\nsteering: {{-2: a, -1: b, 1: c, 2: d}}\n"
     )
     with pytest.raises(ValueFlowError, match=message):
+        load_value(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "steering",
+    ["be thrifty", "[a, b, c, d]", "{up: a, -1: b, 1: c, 2: d}", "{-2: [a], -1: b, 1: c, 2: d}"],
+)
+def test_steering_is_a_sentence_per_level(tmp_path, steering):
+    (tmp_path / "value.yaml").write_text(f"id: own/x\ndefinition: d\nsteering: {steering}\n")
+    with pytest.raises(ValueFlowError, match="one sentence for each level"):
         load_value(tmp_path)
 
 

@@ -20,10 +20,11 @@ from valueflow_tasks.vidb._design import (
     active_windows,
     expected_gain,
     next_kind,
+    other_windows,
     uniform_windows,
 )
 from valueflow_tasks.vidb._duplicates import find_duplicates
-from valueflow_tasks.vidb._rank import judge_here
+from valueflow_tasks.vidb._judging import judge_here
 from valueflow_tasks.vidb._sample import sample_texts
 from valueflow_tasks.vidb._texts import merge_texts
 
@@ -108,6 +109,23 @@ def test_a_judge_that_orders_nothing_is_named(tmp_path):
         ranking.run()
 
 
+def test_every_question_is_asked_before_one_is_asked_again(truth_of, tmp_path):
+    texts, _, judge = truth_of(12)
+    for repeats, windows in ((20, 120), (60, 132)):
+        settings = RankSettings("svt/power", "", judge, 2, repeats)
+        file = Ranking(texts, tmp_path / f"{repeats}.jsonl", settings).run()
+        asked = [members for _, planned in file.plans for members in planned]
+        assert len(set(asked)) == len(asked) == windows
+
+
+def test_windows_that_were_not_asked_are_found_when_few_are_left():
+    rng, ids = np.random.default_rng(0), [f"{i}" for i in range(5)]
+    asked = {(a, b) for a in ids for b in ids if a != b} - {("3", "1"), ("0", "4")}
+    assert set(other_windows(rng, ids, 2, 9, asked)) == {("3", "1"), ("0", "4")}
+    many = [f"{i}" for i in range(2000)]
+    assert len(other_windows(rng, many, 2, 30, set())) == 30
+
+
 def test_another_setting_is_no_resumption(truth_of, tmp_path):
     texts, _, judge = truth_of(20)
     Ranking(texts, tmp_path / "j.jsonl", RankSettings("svt/power", "", judge, 2, 1))
@@ -149,7 +167,9 @@ def test_open_comparisons_of_unsure_texts_teach_most():
 def test_bad_lines_are_skipped_by_number(tmp_path):
     path = tmp_path / "t.jsonl"
     long = "x" * 7000
-    rows = ['{"text": "fine"}', '{"text": ""}', '{"text": 5}', "{", json.dumps({"text": long})]
+    rows = ['{"text": "fine", "neutral": 1}', '{"text": ""}', '{"text": 5}', "{"]
+    rows += [json.dumps({"text": long}), '{"text": "x", "neutral": "false"}']
+    rows += ['{"text": "\\ud83d half"}', '{"text": "big", "id": ' + "9" * 6000 + "}", "[" * 10**5]
     path.write_text("\n".join(rows) + "\n")
     read = read_texts(path)
     assert [text.text for text in read.texts] == ["fine"]
@@ -158,7 +178,13 @@ def test_bad_lines_are_skipped_by_number(tmp_path):
         "line 3",
         "line 4",
         "line 5",
+        "line 6",
+        "line 7",
+        "line 8",
+        "line 9",
     ]
+    assert read.neutral == (0,)
+    assert "neutral is 'false': give true or false" in read.skipped[4]
 
 
 def test_one_id_for_two_texts_is_refused():

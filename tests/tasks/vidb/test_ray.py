@@ -79,7 +79,7 @@ def test_a_text_is_sent_to_every_window_that_holds_it():
 
 def test_shards_are_read_on_from_where_they_ended(tmp_path):
     shards, shard = Shards(tmp_path), Shard(tmp_path)
-    shard.write([{"key": "a"}])
+    shard.write([{"key": "a"}, {"key": "x", "failure": "call failed: ConnectionError"}])
     assert [row["key"] for row in shards.news()] == ["a"]
     (path,) = tmp_path.glob("*.jsonl")
     with path.open("ab") as handle:
