@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from . import cli
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
     from ..profiles import ValueProfile
 
 OUT = click.Path(dir_okay=False, path_type=Path)
+_VALUE_WIDTH, _SCORE_WIDTH = 35, 18
+"""Columns of the terminal that a value's name and a profile's scores take."""
 
 
 @cli.command("profile")
@@ -45,43 +50,65 @@ def profile_command(
 ) -> None:
     """Read value profiles from SOURCES.
 
-    A source is JSON lines of {"text", "query"?, "id"?, "value"?}, or answers that were judged
-    already: lm-eval results or samples, Inspect logs, outputs of `valueflow score`.
+    A source is JSON lines of {"text", "query"?, "id"?, "value"?}, answers that were judged
+    already (lm-eval results or samples, Inspect logs, outputs of `valueflow score`), or a file of
+    profiles, which stay as they are.
     """
-    from ..profiles import save_profiles, write_release
+    from ..profiles import save_profiles
+    from ..profiles._plot import MOST, check_picture, plot_profiles
     from ..profiles._sources import read_profiles
 
+    if plot is not None:
+        check_picture(plot)
     profiles, problems = read_profiles(sources, group_by, values, encoder, instrument)
     for problem in problems:
         click.echo(f"note: {problem}", err=True)
     save_profiles(output, profiles)
-    Console().print(profile_table(profiles))
+    console = Console()
+    for part in _parts(profiles, max((console.width - _VALUE_WIDTH) // _SCORE_WIDTH, 1)):
+        console.print(profile_table(part))
     for one in profiles:
         left_out = "".join(f"; {count} {reason}" for reason, count in one.unused.items())
         click.echo(f"{one.name}: {one.texts} texts{left_out}")
     if release is not None:
-        release.mkdir(parents=True, exist_ok=True)
-        for one in profiles:
-            name = "".join(c if c.isalnum() or c in "-_." else "_" for c in one.name)
-            click.echo(write_release(one, release / f"{name}.json"))
+        _write_releases(profiles, release)
     if plot is not None:
-        from ..profiles._plot import plot_profiles
-
-        click.echo(plot_profiles(profiles, plot))
+        for number, part in enumerate(_parts(profiles, MOST)):
+            path = plot.with_stem(f"{plot.stem}-{number + 1}") if number else plot
+            click.echo(plot_profiles(part, path))
     click.echo(f"{output}: {', '.join(one.name for one in profiles)}")
 
 
-def profile_table(profiles: list[ValueProfile]) -> Table:
+def _parts(profiles: Sequence[ValueProfile], size: int) -> list[Sequence[ValueProfile]]:
+    return [profiles[start : start + size] for start in range(0, len(profiles), size)]
+
+
+def _write_releases(profiles: Sequence[ValueProfile], folder: Path) -> None:
+    from ..profiles import write_release
+
+    folder.mkdir(parents=True, exist_ok=True)
+    written: set[str] = set()
+    for one in profiles:
+        plain = "".join(c if c.isalnum() or c in "-_." else "_" for c in one.name)
+        # `a/b` and `a_b` are two groups.
+        free = chain([plain], (f"{plain}-{number}" for number in count(2)))
+        name = next(name for name in free if name not in written)
+        written.add(name)
+        click.echo(write_release(one, folder / f"{name}.json"))
+
+
+def profile_table(profiles: Sequence[ValueProfile]) -> Table:
     """Profiles side by side: intensity ± standard error, and the number of texts."""
     from ..theories import evaluated_values
 
     judges = dict.fromkeys(
         one.built_from.judge for one in profiles if one.built_from and one.built_from.judge
     )
-    table = Table(title=f"intensity ± stderr (texts), judge {', '.join(map(str, judges))}")
+    told = escape(", ".join(map(str, judges)))
+    table = Table(title=f"intensity ± stderr (texts), judge {told}")
     table.add_column("value")
     for one in profiles:
-        table.add_column(one.name, justify="right")
+        table.add_column(escape(one.name), justify="right")
     for value in evaluated_values():
         scores = [one.scores.get(value) for one in profiles]
         if any(scores):

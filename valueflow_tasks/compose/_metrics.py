@@ -17,6 +17,9 @@ causes, `measured` the shift that the whole set causes; both on the value of one
   side of neutral for *every* target of its set, a product of normal probabilities; the mean over
   queries and sets.
 
+Comparisons are paired: a point rests on the queries that are scored unsteered, under its set, and
+under each target of the set by itself.
+
 Errors: paired bootstrap over queries, and the errors of the rulers' labels to first order.
 """
 

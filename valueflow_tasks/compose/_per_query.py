@@ -22,18 +22,14 @@ def per_query(shifts: Shifts) -> dict[str, Metric | None]:
     agreed: dict[str, list[float]] = {}
     met: dict[str, list[float]] = {}
     for targets in {arm_id(point.targets): point.targets for point in shifts.points}.values():
-        rows = [shifts.tables[v].get(arm_id(targets), {}) for v in targets if v in shifts.tables]
-        for place in set.intersection(*(set(row) for row in rows)) if len(rows) > 1 else ():
-            own = {v: shifts.tables[v] for v in targets}
-            met.setdefault(place[0], []).append(
-                all_met({v: own[v][arm_id(targets)][place] for v in targets}, targets)
-            )
-            for value in targets:
-                if place in own[value]["0"]:
-                    shift = (
-                        own[value][arm_id(targets)][place].intensity
-                        - own[value]["0"][place].intensity
-                    )
+        tables = {value: shifts.tables.get(value, {}) for value in targets}
+        steered = {value: table.get(arm_id(targets), {}) for value, table in tables.items()}
+        for place in set.intersection(*(set(row) for row in steered.values())):
+            now = {value: row[place] for value, row in steered.items()}
+            met.setdefault(place[0], []).append(all_met(now, targets))
+            for value, table in tables.items():
+                if (plain := table.get("0", {}).get(place)) is not None:
+                    shift = now[value].intensity - plain.intensity
                     agreed.setdefault(place[0], []).append(moved(shift, targets[value]))
     return {
         "sign_agreement": _mean("sign_agreement", agreed),

@@ -43,10 +43,15 @@ def plan(settings: Settings, given: Mapping[str, Any]) -> tuple[TargetSet, ...]:
     Raises:
         ValueFlowError: for an unknown or impossible choice.
     """
-    if given.get("targets"):
-        if named := [name for name in OWN_SETTINGS if name != "targets" and given.get(name)]:
+    if given.get("targets") is not None:
+        asked = [name for name in OWN_SETTINGS if given.get(name) is not None]
+        if named := [name for name in asked if name != "targets"]:
             raise ValueFlowError(f"targets= names the sets itself: leave out {', '.join(named)}")
-        return tuple(read_set(one, settings) for one in parse_list(given["targets"]))
+        if not (sets := parse_list(given["targets"])):
+            raise ValueFlowError(
+                "targets= names no set: give some, such as svt/power:+2~mft/care:-1"
+            )
+        return tuple(read_set(one, settings) for one in sets)
     kind = str(given.get("sets") or "pairs")
     if kind not in SETS:
         raise unknown("sets", kind, SETS)
@@ -73,10 +78,15 @@ def read_set(text: str, settings: Settings) -> TargetSet:
     """`svt/power:+2~mft/care:-1` as targets.
 
     Raises:
-        ValueFlowError: for another form, a value named twice, level 0, or too few or too many.
+        ValueFlowError: for another form, a theory, a value named twice, level 0, or too few or
+            too many.
     """
     named = read_arm(text)
+    if theories := [name for name in named if "/" not in name]:
+        raise ValueFlowError(f"targets: {theories[0]!r} is no value; name one, such as svt/power")
     targets = {resolve_values([v], settings.values)[0]: level for v, level in named.items()}
+    if len(targets) < len(named):
+        raise ValueFlowError(f"targets: {text!r} names a value twice, by two of its names")
     if not FEWEST <= len(targets) <= MOST:
         raise ValueFlowError(f"targets: {text!r} has {len(targets)} values; {FEWEST} to {MOST} go")
     return targets
@@ -114,6 +124,8 @@ def _random(settings: Settings, given: Mapping[str, Any]) -> Iterable[TargetSet]
         )
     if count < 1:
         raise ValueFlowError(f"count={count}: draw at least one set")
+    if draw < 0:
+        raise ValueFlowError(f"draw={draw}: give a seed >= 0")
     rng = np.random.default_rng([draw, size])
     for _ in range(count):
         drawn = [values[place] for place in rng.permutation(len(values))[:size]]

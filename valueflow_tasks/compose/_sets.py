@@ -9,7 +9,7 @@ Vasak 1977: rights of one generation, and rights of persons against rights of pe
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 
 Pair = tuple[str, str]
 
@@ -54,10 +54,18 @@ CONFLICTING: tuple[Pair, ...] = (
 KINDS = ("similar", "conflicting")
 
 
-def kind_of(values: Collection[str]) -> str:
-    """`similar` or `conflicting` for the pairs above; empty for any other set."""
-    wanted = frozenset(values)
-    for kind, pairs in (("similar", SIMILAR), ("conflicting", CONFLICTING)):
+def kind_of(targets: Mapping[str, float]) -> str:
+    """`similar` or `conflicting` for targets on the pairs above; empty for any other set.
+
+    Against one value and for its opposite go together: with levels of two signs a pair is of the
+    other kind.
+    """
+    wanted = frozenset(targets)
+    same = len({level > 0 for level in targets.values()}) == 1
+    for kind, other, pairs in (
+        ("similar", "conflicting", SIMILAR),
+        ("conflicting", "similar", CONFLICTING),
+    ):
         if any(wanted == frozenset(pair) for pair in pairs):
-            return kind
+            return kind if same else other
     return ""

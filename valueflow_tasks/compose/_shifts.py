@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,13 @@ class Point:
     """The whole set."""
     value: str
     """The target."""
+    answers: frozenset[Place]
+    """Those scored unsteered, under the set, and under each of its targets by itself."""
+
+    @property
+    def cells(self) -> tuple[str, frozenset[Place]]:
+        """Points of a value that rest on the same answers share their means."""
+        return self.value, self.answers
 
     @property
     def sign(self) -> float:
@@ -50,20 +57,29 @@ class Point:
 
 
 class Shifts:
-    """Shifts of all points with their bootstrap replicates and error covariances."""
+    """Shifts of all points with their bootstrap replicates and error covariances.
+
+    They are paired: all means of a point are of the same answers, so that a refusal in one arm
+    takes its query out of the others.
+    """
 
     def __init__(self, measured: Sequence[Measured], counts: Mapping[str, FloatArray]) -> None:
         self.tables = _tables(measured)
         sets = {arm_id(one.targets): one.targets for one in measured if one.targets}
         self.points = [
-            Point(targets, value)
+            Point(targets, value, answers)
             for targets in sets.values()
             for value in targets
-            if _complete(self.tables.get(value, {}), targets)
+            if (answers := _paired(self.tables.get(value, {}), targets))
         ]
-        values = dict.fromkeys(point.value for point in self.points)
+        arms: dict[tuple[str, frozenset[Place]], set[str]] = {}
+        for point in self.points:
+            arms.setdefault(point.cells, set()).update(_arms(point.targets))
         # Sorted arms are the order of a curve's means.
-        self.curves = {value: _Curve(self.tables[value], counts) for value in values}  # type: ignore[arg-type]
+        self.curves = {
+            (value, answers): _Curve(_kept(self.tables[value], named, answers), counts)  # type: ignore[arg-type]
+            for (value, answers), named in arms.items()
+        }
         self.n = max((curve.queries for curve in self.curves.values()), default=0)
         # What each number is of the means of its value: measured, sum of singles, own single.
         kinds = [
@@ -74,7 +90,7 @@ class Shifts:
         self._of = kinds
 
     def _weights(self, point: Point, kind: str) -> FloatArray:
-        arms: list[Any] = list(self.curves[point.value].levels)  # names here
+        arms: list[Any] = list(self.curves[point.cells].levels)  # names here
         weights = np.zeros(len(arms))
         if kind == "measured":
             named = [arm_id(point.targets)]
@@ -89,7 +105,7 @@ class Shifts:
 
     def _number(self, weights: list[FloatArray]) -> tuple[FloatArray, FloatArray]:
         """Its value [points] and its replicates [replicates, points]."""
-        curves = [self.curves[point.value] for point in self.points]
+        curves = [self.curves[point.cells] for point in self.points]
         point = np.array([w @ c.point for w, c in zip(weights, curves, strict=True)])
         replicates = [c.replicates @ w for w, c in zip(weights, curves, strict=True)]
         return point, np.stack(replicates, axis=1) if replicates else np.empty((0, 0))
@@ -98,7 +114,7 @@ class Shifts:
         """Error covariance of two kinds of number at each point, points², [points]."""
         return np.array(
             [
-                self._error(self.curves[point.value], self._of[a][place], self._of[b][place])
+                self._error(self.curves[point.cells], self._of[a][place], self._of[b][place])
                 for place, point in enumerate(self.points)
             ]
         )
@@ -107,12 +123,7 @@ class Shifts:
         n = curve.queries
         drawn = np.cov(curve.replicates @ a, curve.replicates @ b)[0, 1] * n / max(n - 1, 1)
         floor = curve.least_variance((np.abs(a * b)) ** 0.5 * np.sign(a * b).clip(0))
-        gradients = [
-            np.asarray(sum(w * curve.cells[arm].label_gradient
-                           for w, arm in zip(weights, curve.levels, strict=True)))
-            for weights in (a, b)
-        ]  # fmt: skip
-        shared = gradients[0] @ curve.cells[curve.levels[0]].label_covariance @ gradients[1]
+        shared = _gradient(curve, a) @ _label_covariance(curve) @ _gradient(curve, b)
         return float(max(drawn, floor) + shared)
 
     def metric(self, name: str, function: Callable[[Shown, float], float]) -> Metric | None:
@@ -133,20 +144,32 @@ class Shifts:
         )
         replicates = replicates[np.isfinite(replicates)]
         spread = float(np.var(replicates)) * self.n / max(self.n - 1, 1) if len(replicates) else 0.0
-        slopes = self._slopes(now, function)
-        least = sum(self.curves[value].least_variance(own) for value, own in slopes.items())
-        shared = sum(self.curves[value].shared_variance(own) for value, own in slopes.items())
+        least, shared = self._own_and_shared(self._slopes(now, function))
         variance = max(spread, least) + shared
         return Metric(value, math.sqrt(variance), self.n, BOUNDS.get(name, _FREE))
+
+    def _own_and_shared(
+        self, slopes: Mapping[tuple[str, frozenset[Place]], FloatArray]
+    ) -> tuple[float, float]:
+        """Variances of the answers' own errors and of the labels', points²."""
+        least, shared = 0.0, 0.0
+        for value in dict.fromkeys(value for value, _ in slopes):
+            curves = [(self.curves[key], own) for key, own in slopes.items() if key[0] == value]
+            # One answer may stand in several curves of a value: their errors are added as if they
+            # were the same, which is too much rather than too little.
+            least += sum(math.sqrt(curve.least_variance(own)) for curve, own in curves) ** 2
+            gradient = np.asarray(sum(_gradient(curve, own) for curve, own in curves))
+            shared += float(gradient @ _label_covariance(curves[0][0]) @ gradient)
+        return least, shared
 
     def _slopes(
         self,
         now: Shown,
         function: Callable[[Shown, float], float],
-    ) -> dict[str, FloatArray]:
-        """Change of a number per point of each mean, by value."""
+    ) -> dict[tuple[str, frozenset[Place]], FloatArray]:
+        """Change of a number per point of each mean, by curve."""
         step = 0.01
-        slopes = {value: np.zeros(len(curve.levels)) for value, curve in self.curves.items()}
+        slopes = {key: np.zeros(len(curve.levels)) for key, curve in self.curves.items()}
         for kind in range(len(now)):
             for place, point in enumerate(self.points):
                 moved = [[column.copy() for column in now] for _ in range(2)]
@@ -154,7 +177,7 @@ class Shifts:
                 moved[1][kind][place] -= step
                 change = function(tuple(moved[0]), 1.0) - function(tuple(moved[1]), 1.0)
                 if math.isfinite(change):
-                    slopes[point.value] += change / (2 * step) * self._of[kind][place]
+                    slopes[point.cells] += change / (2 * step) * self._of[kind][place]
         return slopes
 
 
@@ -169,6 +192,29 @@ def _tables(measured: Sequence[Measured]) -> dict[str, Table]:
     return tables
 
 
-def _complete(table: Table, targets: Mapping[str, float]) -> bool:
+def _arms(targets: Mapping[str, float]) -> tuple[str, ...]:
+    """Unsteered, the set, and each of its targets by itself."""
     singles = (arm_id({value: level}) for value, level in targets.items())
-    return all(name in table for name in ("0", arm_id(targets), *singles))
+    return ("0", arm_id(targets), *singles)
+
+
+def _paired(table: Table, targets: Mapping[str, float]) -> frozenset[Place]:
+    """Answers that are scored in every arm that a set is compared with."""
+    return frozenset.intersection(*(frozenset(table.get(name, {})) for name in _arms(targets)))
+
+
+def _kept(table: Table, arms: Iterable[str], answers: frozenset[Place]) -> Table:
+    return {
+        name: {place: one for place, one in table[name].items() if place in answers}
+        for name in arms
+    }
+
+
+def _gradient(curve: _Curve, weights: FloatArray) -> FloatArray:
+    """Change of weighted means per point of each label, [texts]."""
+    pairs = zip(weights, curve.levels, strict=True)
+    return np.asarray(sum(weight * curve.cells[arm].label_gradient for weight, arm in pairs))
+
+
+def _label_covariance(curve: _Curve) -> FloatArray:
+    return curve.cells[curve.levels[0]].label_covariance

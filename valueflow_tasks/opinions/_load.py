@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -48,7 +49,8 @@ def _file_rows(path: Path) -> list[Any]:
     try:
         text = path.read_text("utf-8-sig")
         if path.suffix == ".jsonl":
-            return [json.loads(line) for line in text.splitlines() if line.strip()]
+            # Text may hold characters that `splitlines` takes for ends of lines.
+            return [json.loads(line) for line in text.split("\n") if line.strip()]
         content = json.loads(text)
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueFlowError(f"cannot read the survey {path}: {error}") from None
@@ -89,15 +91,20 @@ def make_survey(name: str, rows: Iterable[Any]) -> Survey:
         }
         chosen = tuple(options[i] for i in kept)
         known = found.get(text)
-        if known is not None and known.options != chosen:
+        if known is None:
+            given = row.get("id")
+            own = f"item-{number}" if given in (None, "") else str(given)
+            found[text] = Question(own, text, chosen, answers, split_of(text))
+            continue
+        if known.options != chosen:
             raise ValueFlowError(f"{where}: other options than further up for {text[:60]!r}")
-        found[text] = Question(
-            known.id if known else str(row.get("id") or f"item-{number}"),
-            text,
-            chosen,
-            {**(known.answers if known else {}), **answers},
-            split_of(text),
-        )
+        for group in answers.keys() & known.answers.keys():
+            if not all(map(math.isclose, answers[group], known.answers[group])):
+                raise ValueFlowError(
+                    f"{where}: other answers of {group!r} than further up to {text[:60]!r}: keep "
+                    "one of them"
+                )
+        found[text] = replace(known, answers={**known.answers, **answers})
     if not found:
         raise ValueFlowError(f"survey {name!r} holds no question")
     return Survey(name, _distinct(list(found.values())))
@@ -143,7 +150,7 @@ def _shares(
     given: Any, options: Sequence[str], kept: Sequence[int], where: str
 ) -> tuple[float, ...]:
     if isinstance(given, Mapping):
-        given = [given.get(one, given.get(str(i), 0.0)) for i, one in enumerate(options)]
+        given = _in_order({str(key): one for key, one in given.items()}, options, where)
     try:
         numbers = [float(one or 0.0) for one in given]
         chosen = [numbers[i] for i in kept]
@@ -157,3 +164,14 @@ def _shares(
             f"{where}: the distribution {given!r} does not fit {len(options)} options"
         )
     return tuple(one / whole for one in chosen)
+
+
+def _in_order(given: Mapping[str, Any], options: Sequence[str], where: str) -> list[Any]:
+    """Shares that name their options, by words or place, in the options' order."""
+    places = {str(place): one for place, one in enumerate(options)}
+    for name in given:
+        if name not in options and name not in places and normalised(name) not in _NO_ANSWER:
+            raise ValueFlowError(
+                f"{where}: the distribution names {name!r}, which is none of {list(options)}"
+            )
+    return [given.get(one, given.get(place, 0.0)) for place, one in places.items()]

@@ -44,6 +44,7 @@ def metric_names(plan: Plan) -> tuple[str, ...]:
         *(f"{kind}_{arm}" for kind in ("accuracy", "distance") for arm in arms),
         *(f"{kind}_profile_minus_{arm}" for kind in ("accuracy", "distance") for arm in pairs),
         "unanswered",
+        *(f"unanswered_{arm}" for arm in arms),
     )
 
 
@@ -67,7 +68,10 @@ def question_numbers(
             continue
         own: dict[str, dict[str, float]] = {}
         for arm in plan.settings.arms:
-            predicted = answers.get(plan.ask_of(arm, group))
+            ask = plan.ask_of(arm, group)
+            predicted = answers.get(ask)
+            if ask in answers:
+                rows.setdefault(f"unanswered_{arm}", []).append(float(predicted is None))
             if predicted is not None:
                 own[arm] = {
                     "accuracy": majority_hit(predicted, given),

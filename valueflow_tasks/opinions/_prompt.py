@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..vidb._duplicates import normalised
 from ._survey import Question
@@ -13,8 +13,26 @@ TURN = "{steering}{question}\n\n{options}\n\nAnswer with the letter of one optio
 """The user turn; what steers comes first, the same in every arm."""
 ATTRIBUTE = "You are one of the {attribute}. Answer as most of them would."
 """What steers in the arm that tells the group's name and nothing of its values."""
-_FIRST = re.compile(r"[(*]*([A-Z])(?:[).:,*]|\s*$)")
-_SAID = re.compile(r"\b(?:[Aa]nswer|[Oo]ption|[Ll]etter)(?: is)?:? *[(*]*([A-Z])\b")
+_MARKS = r"[\s:*_(\[{<$\"'“‘`]*"
+"""What may stand before a letter."""
+_AFFIRMED = r"(?:is|seems|would be) (?:my|(?:the )?(?:best|right|correct|closest|most))"
+_DENIED = r"(?:is|was|isn['’]t|seems) (?:not|wrong|the wrong|less)"
+_ALONE = re.compile(
+    rf"{_MARKS}(?:([A-Z])(?:[).:,;*_`\"”\]}}>$]|['’](?!\w)|\s+[-–—]\s|\s*\n|\s*$"
+    rf"|\s+(?:because|since|{_AFFIRMED})\b)"
+    r"|([a-z])(?:[).:*_`\"”\]}>$](?!\w)|['’](?!\w)|\s*$))"
+)
+"""A letter that stands by itself; a small one is a word unless a mark closes it."""
+_BEFORE_WORDS = re.compile(rf"{_MARKS}([A-Z])\s+")
+_LOOSE = re.compile(rf"{_MARKS}([A-HJ-Z])\b(?!\s+(?:or|and|nor|{_DENIED})\b|\s*/)")
+_CUES = (
+    (r"\\boxed\{(?:\\text\{)?", False),
+    (r"\b(?:answer|choice)\b(?: (?:is|would be)\b|[*_ ]*:| )", True),
+    (r"(?<!not )(?<!n['’]t )(?<!never )\b(?:choose|chose|select|pick|go with)\b", True),
+    (r"\b(?:option|letter)\b(?: is\b|[*_ ]*:)?", False),
+)
+"""What comes before the letter of an answer, surest first; and whether any words may follow it."""
+_BREAK = re.compile(r"[^\w\s]|\n|$")
 
 
 def shown_options(question: Question) -> tuple[str, ...]:
@@ -40,20 +58,61 @@ def opinion_turn(question: Question, steering: str = "") -> str:
 def read_letter(question: Question, answer: str) -> int | None:
     """The place of the option that an answer names, in the question's own order.
 
-    An answer names a letter if it begins with it as a list does (`B`, `B.`, `(B)`), or says that it
-    is the answer (`the answer is B`); or it begins with the words of an option. None: neither.
+    An answer names an option if it begins with its letter as a list does (`B`, `(b)`, `B - Agree`)
+    or with its words, or says which one it is (`the answer is B`, `I'd choose B`). None: neither,
+    or the surest way in which it says so names several.
     """
-    allowed = letters(question)
-    found = _FIRST.match(answer.strip()) or _SAID.search(answer)
-    if found is not None and found[1] in allowed:
-        return own_place(question, allowed.index(found[1]))
-    words = normalised(answer)
-    quoted = [
+    found = _letter(question, answer)
+    if found is None:
+        found = _longest(question, lambda option: f"{normalised(answer)} ".startswith(f"{option} "))
+    if found is not None:
+        return found
+    for cue, loose in _CUES:
+        rests = [answer[one.end() :] for one in re.finditer(cue, answer, re.IGNORECASE)]
+        named = {_said(question, rest, loose) for rest in rests} - {None}
+        if named:
+            return named.pop() if len(named) == 1 else None
+    return None
+
+
+def _letter(question: Question, text: str) -> int | None:
+    """The option whose letter a text begins with, by itself or before that option's words."""
+    if (found := _ALONE.match(text)) is not None:
+        return _place(question, (found[1] or found[2]).upper())
+    if (found := _BEFORE_WORDS.match(text)) is not None:
+        place = _place(question, found[1])
+        words = f"{normalised(text[found.end() :])} "
+        # `A friend would know` names nothing.
+        if place is not None and words.startswith(f"{normalised(question.options[place])} "):
+            return place
+    return None
+
+
+def _said(question: Question, rest: str, loose: bool) -> int | None:
+    """The option that is named right after a cue, by its letter or its words."""
+    if (found := _letter(question, rest)) is not None:
+        return found
+    # `no` in `no, because`, not in `no such question`.
+    heads = {normalised(rest[: one.start()]) for one in _BREAK.finditer(rest)}
+    if (found := _longest(question, heads.__contains__)) is not None:
+        return found
+    letter = _LOOSE.match(rest) if loose else None
+    return None if letter is None else _place(question, letter[1])
+
+
+def _longest(question: Question, fits: Callable[[str], bool]) -> int | None:
+    """The longest option whose words, normalised, fit."""
+    named = [
         (len(option), place)
         for place, option in enumerate(question.options)
-        if f"{words} ".startswith(f"{normalised(option)} ")
+        if fits(normalised(option))
     ]
-    return max(quoted)[1] if quoted else None
+    return max(named)[1] if named else None
+
+
+def _place(question: Question, letter: str) -> int | None:
+    allowed = letters(question)
+    return own_place(question, allowed.index(letter)) if letter in allowed else None
 
 
 def own_place(question: Question, shown: int) -> int:

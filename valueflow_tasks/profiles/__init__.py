@@ -16,15 +16,9 @@ if TYPE_CHECKING:
     from ._fit import fit_profiles, profile_texts
     from ._leak import check_leak
     from ._prompt import profile_spec, profile_text, telling_values
-    from ._record import (
-        BuiltFrom,
-        ValueProfile,
-        ValueScore,
-        load_profile,
-        load_profiles,
-        save_profiles,
-    )
+    from ._record import BuiltFrom, ValueProfile, ValueScore
     from ._release import write_release
+    from ._saved import load_profile, load_profiles, save_profiles
     from ._texts import Written, read_written
 
 _HOME = {
@@ -32,15 +26,9 @@ _HOME = {
     "_fit": ("fit_profiles", "profile_texts"),
     "_leak": ("check_leak",),
     "_prompt": ("profile_spec", "profile_text", "telling_values"),
-    "_record": (
-        "BuiltFrom",
-        "ValueProfile",
-        "ValueScore",
-        "load_profile",
-        "load_profiles",
-        "save_profiles",
-    ),
+    "_record": ("BuiltFrom", "ValueProfile", "ValueScore"),
     "_release": ("write_release",),
+    "_saved": ("load_profile", "load_profiles", "save_profiles"),
     "_texts": ("Written", "read_written"),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}

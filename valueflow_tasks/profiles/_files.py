@@ -23,8 +23,13 @@ def is_release(content: Any) -> bool:
 
 
 def is_profile_file(given: str) -> bool:
-    """Whether a path (`#NAME` aside) leads to a file of value profiles."""
+    """Whether a path leads to a file of value profiles; one that ends in `#NAME` can mean no other.
+
+    So a missing or broken file is later named as what it was to be.
+    """
     path = Path(given.partition("#")[0])
+    if path.suffix == ".json" and "#" in given:
+        return True
     if path.suffix != ".json" or not path.is_file():
         return False
     try:

@@ -14,7 +14,7 @@ from ..hives import HivesEncoder
 from ..settings import measurable_values
 from ..theories import evaluated_values
 from ._readings import Read, Reading, read_texts
-from ._record import ValueProfile, ValueScore
+from ._record import BuiltFrom, ValueProfile, ValueScore
 from ._shrink import population
 from ._texts import Written
 
@@ -29,7 +29,8 @@ def fit_profiles(read: Read) -> dict[str, ValueProfile]:
     marginal likelihood under a normal population of texts, here with each text's likelihood raised
     to its relevance, plus the error of the ruler's labels. With at least FEWEST groups on a value
     these means are then drawn toward the groups' own mean; with fewer, toward neutral, by the
-    spread of the group's means over values (see `_shrink`).
+    spread of the group's means over values (see `_shrink`). Groups that different judges
+    measured have no common mean.
 
     Returns:
         Profiles by group; values that no text of a group is about are missing.
@@ -50,26 +51,51 @@ def fit_profiles(read: Read) -> dict[str, ValueProfile]:
         group: {value: weighted_mean(own[value]) for value in evaluated_values() if value in own}
         for group, own in cells.items()
     }
-    drawn = _drawn(raw)
-    profiles = {}
-    for group, means in raw.items():
-        scores = {}
-        for value, (mean, error) in means.items():
-            intensity, stderr = drawn[group, value]
-            others = [drawn[g, value][0] for g in raw if g != group and value in raw[g]]
-            scores[value] = ValueScore(
-                float(np.clip(intensity, -10, 10)),
-                stderr,
-                mean,
-                error,
-                len(cells[group][value]),
-                float(sum(one.weight for one in cells[group][value])),
-                float(np.mean(others)) if others else None,
-            )
-        profiles[group] = ValueProfile(
-            group, scores, read.built_from[group], "", read.texts[group], read.unused[group]
+    scores: dict[str, dict[str, ValueScore]] = {}
+    for alike in _by_judge(raw, read.built_from):
+        drawn = _drawn(alike)
+        for group, means in alike.items():
+            scores[group] = {
+                value: _score(
+                    cells[group][value],
+                    mean,
+                    drawn[group, value],
+                    [drawn[g, value][0] for g in alike if g != group and value in alike[g]],
+                )
+                for value, mean in means.items()
+            }
+    return {
+        group: ValueProfile(
+            group, scores[group], read.built_from[group], "", read.texts[group], read.unused[group]
         )
-    return profiles
+        for group in raw
+    }
+
+
+def _score(
+    entered: Sequence[Reading],
+    mean: tuple[float, float],
+    drawn: tuple[float, float],
+    others: Sequence[float],
+) -> ValueScore:
+    """What is known of one value of a group.
+
+    Args:
+        entered: Readings of it.
+        mean: Their mean with its error.
+        drawn: The same after it was drawn toward the population.
+        others: Intensities of the other groups.
+    """
+    far = [one.distance for one in entered if one.distance is not None]
+    return ValueScore(
+        float(np.clip(drawn[0], -10, 10)),
+        drawn[1],
+        *mean,
+        len(entered),
+        float(sum(one.weight for one in entered)),
+        float(np.mean(others)) if others else None,
+        float(np.mean(far)) if far else None,
+    )
 
 
 def weighted_mean(readings: Sequence[Reading]) -> tuple[float, float]:
@@ -85,8 +111,22 @@ def weighted_mean(readings: Sequence[Reading]) -> tuple[float, float]:
     return float(mean[0]), float(np.sqrt(sd[0] ** 2 + shared))
 
 
+_Means = Mapping[str, tuple[float, float]]
+"""A group's means and their errors, by value."""
+
+
+def _by_judge(
+    raw: Mapping[str, _Means], built_from: Mapping[str, BuiltFrom]
+) -> list[dict[str, _Means]]:
+    """Groups that were measured alike, together."""
+    found: dict[tuple[str | None, str | None], dict[str, _Means]] = {}
+    for group, means in raw.items():
+        found.setdefault(built_from[group].measured_by, {})[group] = means
+    return list(found.values())
+
+
 def _drawn(
-    raw: Mapping[str, Mapping[str, tuple[float, float]]],
+    raw: Mapping[str, _Means],
 ) -> dict[tuple[str, str], tuple[float, float]]:
     """Means and errors of each (group, value) after all of them were looked at together."""
     found: dict[tuple[str, str], tuple[float, float]] = {}

@@ -28,11 +28,16 @@ def sentence_keys(text: str) -> frozenset[str]:
     return frozenset(map(words_key, [normalised(text), *told]))
 
 
+def tells_sources(profile: ValueProfile) -> bool:
+    """Whether it is known of a profile what it has seen."""
+    return profile.built_from is not None and profile.built_from.sentences is not None
+
+
 def is_leaked(profile: ValueProfile, question_id: str, question: str) -> bool:
     """Whether a profile was built from a question.
 
     Raises:
-        ValueFlowError: if the profile does not say what it was built from.
+        ValueFlowError: if the profile does not say what it was built from, or not all of it.
     """
     built = profile.built_from
     if built is None:
@@ -40,6 +45,12 @@ def is_leaked(profile: ValueProfile, question_id: str, question: str) -> bool:
             f"profile {profile.name!r} does not say what it was built from, so it may have seen "
             "the answers that it is scored on: build it with `valueflow profile`, or state in its "
             'file {"built_from": {"sentences": [], "ids": []}} that it was built from no text'
+        )
+    if built.sentences is None:
+        raise ValueFlowError(
+            f"profile {profile.name!r} was built from answers whose words or questions its sources "
+            "do not hold, so it may have seen the questions that it is scored on: build it again "
+            "with the file that `valueflow score` read in its place, or from whole logs"
         )
     if question_id in built.ids:
         return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,31 +15,43 @@ from ..theories import evaluated_values, load_theory
 from ._record import ValueProfile
 
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+MOST = len(_COLOURS)
+"""Profiles in one picture: as many as there are colours that people tell apart."""
+_FORMS = (".png", ".svg", ".pdf")
+
+
+def check_picture(output: Path) -> None:
+    """Refuse a picture that could not be drawn, before anything is measured for it.
+
+    Raises:
+        ValueFlowError: for another form of file, or if matplotlib is not installed.
+    """
+    if output.suffix.lower() not in _FORMS:
+        raise ValueFlowError(f"{output} is no picture: give a file in {', '.join(_FORMS)}")
+    if find_spec("matplotlib") is None:
+        raise ValueFlowError("drawing needs matplotlib: pip install 'valueflow-tasks[plot]'")
 
 
 def plot_profiles(profiles: Sequence[ValueProfile], output: Path) -> Path:
     """Draw profiles: radars above, below a forest plot with 90 % intervals.
 
     Args:
-        profiles: At most as many as there are colours that people tell apart, seven.
+        profiles: At most MOST.
         output: PNG, SVG or PDF file.
 
     Raises:
-        ValueFlowError: for more profiles, or if matplotlib is not installed.
+        ValueFlowError: for more profiles, and as `check_picture`.
     """
-    if not 0 < len(profiles) <= len(_COLOURS):
+    if not 0 < len(profiles) <= MOST:
         raise ValueFlowError(
-            f"{len(profiles)} profiles: one picture shows 1 to {len(_COLOURS)}; write several files"
+            f"{len(profiles)} profiles: one picture shows 1 to {MOST}; write several files"
         )
-    try:
-        import matplotlib
+    check_picture(output)
+    import matplotlib
 
-        matplotlib.use("Agg")
-        import matplotlib.pyplot as plt
-    except ImportError:
-        raise ValueFlowError(
-            "drawing needs matplotlib: pip install 'valueflow-tasks[plot]'"
-        ) from None
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
     values = [v for v in evaluated_values() if any(v in one.scores for one in profiles)]
     theories = list(dict.fromkeys(value.partition("/")[0] for value in values))
     round_ones = [t for t in theories if sum(v.startswith(f"{t}/") for v in values) > 2]
@@ -84,7 +97,7 @@ def _forest(axes: Any, values: Sequence[str], profiles: Sequence[ValueProfile]) 
         heights = rows[places] + (len(profiles) - 1) * step / 2 - number * step
         axes.errorbar(
             middle, heights, xerr=np.abs(ends - middle), fmt="o", markersize=3, elinewidth=0.9,
-            color=colour, label=profile.name,
+            color=colour, label=profile.name.replace("$", r"\$"),
         )  # fmt: skip
     axes.axvline(0, color="0.4", linewidth=0.8)
     axes.set(xlim=(-10.3, 10.3), xlabel="intensity with 90 % interval")

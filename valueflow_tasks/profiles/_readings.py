@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from valueflow_scorers import IntensityEstimate, ValueFlowError
 from valueflow_scorers._measure import Answer, Instrument
@@ -19,6 +20,15 @@ REFUSED = "refusal"
 ABOUT_NONE = "about none of the values"
 
 
+class About(NamedTuple):
+    """How far a text is about a value."""
+
+    weight: float
+    """How relevant it is, (0, 1]."""
+    distance: float | None
+    """Its HiVES distance from the value; None: it names the value itself."""
+
+
 @dataclass(frozen=True)
 class Reading:
     """One text measured on one value."""
@@ -31,6 +41,8 @@ class Reading:
     """How relevant the text is to the value, (0, 1]."""
     estimate: IntensityEstimate
     """What was measured, with its likelihood."""
+    distance: float | None = None
+    """As `About.distance`."""
 
 
 @dataclass(frozen=True)
@@ -68,21 +80,21 @@ class Read:
 
 def weigh(
     texts: Sequence[Written], values: Sequence[str], encoder: HivesEncoder | str
-) -> list[dict[str, float]]:
-    """The values that each text is about, with their weights: those that it names, or by distance.
+) -> list[dict[str, About]]:
+    """The values that each text is about, and how far: those that it names, or by distance.
 
     Raises:
         ValueFlowError: for an unknown encoder.
     """
     wanted = set(values)
-    found = [{v: 1.0 for v in one.values if v in wanted} for one in texts]
+    found = [{v: About(1.0, None) for v in one.values if v in wanted} for one in texts]
     open_ones = [place for place, one in enumerate(texts) if not one.values and one.text.strip()]
     if open_ones:
-        likely, _ = relevance([texts[place].text for place in open_ones], values, encoder)
-        for place, row in zip(open_ones, likely, strict=True):
+        likely, far = relevance([texts[place].text for place in open_ones], values, encoder)
+        for place, weights, distances in zip(open_ones, likely, far, strict=True):
             found[place] = {
-                value: float(weight)
-                for value, weight in zip(values, row, strict=True)
+                value: About(float(weight), float(distance))
+                for value, weight, distance in zip(values, weights, distances, strict=True)
                 if weight >= LEAST
             }
     return found
@@ -124,7 +136,10 @@ def read_texts(
         found = measured[answer.id]
         scored = [value for value in own if not found.refused and found.estimates[value].scored]
         readings += [
-            Reading(one.group, value, own[value], found.estimates[value]) for value in scored
+            Reading(
+                one.group, value, own[value].weight, found.estimates[value], own[value].distance
+            )
+            for value in scored
         ]
         if not scored:
             unused[one.group][_why(found.refused, own, found.estimates)] += 1
@@ -147,9 +162,7 @@ def read_texts(
     )
 
 
-def _why(
-    refused: bool, about: Mapping[str, float], estimates: Mapping[str, IntensityEstimate]
-) -> str:
+def _why(refused: bool, about: Iterable[str], estimates: Mapping[str, IntensityEstimate]) -> str:
     if refused:
         return REFUSED
     reasons = [estimates[value].reason for value in about]
@@ -167,8 +180,12 @@ def built_from(
     """What a profile is read from, as it is kept."""
     keys: set[str] = set()
     ids: set[str] = set()
+    known = True
     for one in texts:
+        known &= one.known
         keys |= sentence_keys(one.text)
         keys |= sentence_keys(one.query) if one.query else frozenset()
         ids |= {one.id} if one.id else set()
-    return BuiltFrom(frozenset(keys), frozenset(ids), judge, judge_profile, encoder)
+    return BuiltFrom(
+        frozenset(keys) if known else None, frozenset(ids), judge, judge_profile, encoder
+    )

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from scipy.stats import norm
 from valueflow_scorers import ValueFlowError
+from valueflow_scorers._errors import unknown
 from valueflow_scorers._records import SCALE_END, fingerprint
 
 from ..theories import evaluated_values, resolve_values
-from ._files import FORMAT, is_ours, is_release, read_json
 
 
 @dataclass(frozen=True)
@@ -35,13 +33,17 @@ class ValueScore:
     weight: float = 0.0
     """Sum of how relevant they are, each 0 to 1."""
     others: float | None = None
-    """Mean intensity of the other profiles that were made together with this one."""
+    """Mean intensity of the other profiles that were made together, by the same judge."""
+    distance: float | None = None
+    """Mean HiVES distance of the texts that entered; None: they name the value themselves."""
 
     def __post_init__(self) -> None:
-        numbers = {"intensity": self.intensity, "stderr": self.stderr}
-        for name, number in numbers.items():
+        for one in fields(self):
+            number = getattr(self, one.name)
+            if number is None and one.default is None:
+                continue
             if isinstance(number, bool) or not isinstance(number, int | float):
-                raise ValueFlowError(f"{name} {number!r} is no number")
+                raise ValueFlowError(f"{one.name} {number!r} is no number")
         if not abs(self.intensity) <= SCALE_END:
             raise ValueFlowError(f"intensity {self.intensity}: give a number from -10 to 10")
         if not (math.isfinite(self.stderr) and self.stderr >= 0):
@@ -67,7 +69,7 @@ class ValueScore:
     def to_dict(self) -> dict[str, Any]:
         """JSON-serialisable content; empty fields are left out."""
         content: dict[str, Any] = {"intensity": round(self.intensity, 4)}
-        for name in ("stderr", "mean", "mean_stderr", "texts", "weight", "others"):
+        for name in [one.name for one in fields(self)][1:]:
             number = getattr(self, name)
             if number is not None and (number or name == "mean"):
                 content[name] = round(number, 4)
@@ -78,8 +80,9 @@ class ValueScore:
 class BuiltFrom:
     """What a profile was read from, as hashes: enough to tell whether it has seen a question."""
 
-    sentences: frozenset[str] = frozenset()
-    """Keys (see `sentence_keys`) of every text and every question that it answers."""
+    sentences: frozenset[str] | None = frozenset()
+    """Keys (see `sentence_keys`) of every text and every question that it answers; None: its
+    sources do not hold all of them."""
     ids: frozenset[str] = frozenset()
     """Ids of the texts, as their file gives them."""
     judge: str | None = None
@@ -89,10 +92,15 @@ class BuiltFrom:
     encoder: str | None = None
     """What decided which values a text is about; None: the file did."""
 
+    @property
+    def measured_by(self) -> tuple[str | None, str | None]:
+        """Judge and judge profile: numbers are comparable where these agree."""
+        return self.judge, self.judge_profile
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-serialisable content."""
         return {
-            "sentences": sorted(self.sentences),
+            "sentences": None if self.sentences is None else sorted(self.sentences),
             "ids": sorted(self.ids),
             "judge": self.judge,
             "judge_profile": self.judge_profile,
@@ -106,12 +114,19 @@ class BuiltFrom:
         Raises:
             KeyError, TypeError: if it is something else.
         """
-        named = ("judge", "judge_profile", "encoder")
+        told = content["sentences"]
+        names = (content.get(name) for name in ("judge", "judge_profile", "encoder"))
         return cls(
-            frozenset(map(str, content["sentences"])),
-            frozenset(map(str, content["ids"])),
-            **{name: content.get(name) for name in named},
+            None if told is None else _set(told),
+            _set(content["ids"]),
+            *(None if name is None else str(name) for name in names),
         )
+
+
+def _set(given: Any) -> frozenset[str]:
+    if not isinstance(given, list):
+        raise TypeError(f"{given!r} is no list")
+    return frozenset(map(str, given))
 
 
 @dataclass(frozen=True)
@@ -162,79 +177,40 @@ class ValueProfile:
         if not isinstance(name, str) or not isinstance(values, Mapping):
             raise ValueFlowError("a profile is an object with 'name' and 'values'")
         try:
-            scores = {_known(value): _score(one) for value, one in values.items()}
+            scores = _scores(values)
             told = None if built is None else BuiltFrom.from_dict(built)
-        except (KeyError, TypeError) as error:
+            texts = int(content.get("texts") or 0)
+            unused = {str(why): int(n) for why, n in (content.get("unused") or {}).items()}
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            lacks = f"lacks {error}" if isinstance(error, KeyError) else str(error)
             raise ValueFlowError(
-                f"profile {name!r}: {error!r} is not as `to_dict` writes"
+                f"profile {name!r}: not as `save_profiles` writes it ({lacks})"
             ) from None
         except ValueFlowError as error:
             raise ValueFlowError(f"profile {name!r}: {error}") from None
-        return cls(
-            name,
-            scores,
-            told,
-            str(content.get("attribute") or ""),
-            int(content.get("texts") or 0),
-            dict(content.get("unused") or {}),
-        )
+        return cls(name, scores, told, str(content.get("attribute") or ""), texts, unused)
 
 
-def _known(value: str) -> str:
-    (found,) = resolve_values([value], evaluated_values())
-    return found
+def _scores(values: Mapping[str, Any]) -> dict[str, ValueScore]:
+    scores: dict[str, ValueScore] = {}
+    for name, content in values.items():
+        value, *more = resolve_values([name], evaluated_values())
+        if more or value in scores:
+            wrong = "is a theory" if more else f"is {value}, which stands there already"
+            raise ValueFlowError(f"{name!r} {wrong}: name each value once")
+        scores[value] = _score(value, content)
+    return scores
 
 
-def _score(content: Any) -> ValueScore:
-    return ValueScore(**content) if isinstance(content, Mapping) else ValueScore(content)
-
-
-def save_profiles(path: str | Path, profiles: Iterable[ValueProfile]) -> Path:
-    """Write profiles into one JSON file; one readable line per value."""
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    content = {"format": FORMAT, "profiles": [one.to_dict() for one in profiles]}
-    target.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    return target
-
-
-def load_profiles(path: str | Path) -> dict[str, ValueProfile]:
-    """The profiles of a file, by name: ours, or one of the release's form.
-
-    Raises:
-        ValueFlowError: if it cannot be read or holds none.
-    """
-    from ._release import parse_release
-
-    content = read_json(Path(path))
-    if is_release(content):
-        profile = parse_release(content, str(path))
-        return {profile.name: profile}
-    if not is_ours(content):
-        raise ValueFlowError(
-            f"{path} holds no value profile: make one with `valueflow profile TEXTS.jsonl -o FILE`"
-        )
+def _score(value: str, content: Any) -> ValueScore:
+    given = content if isinstance(content, Mapping) else {"intensity": content}
+    known = [one.name for one in fields(ValueScore)]
+    for name in given:
+        if name not in known:
+            raise unknown(f"field of {value}", name, known)
+    if "intensity" not in given:
+        raise ValueFlowError(f"{value} is missing its intensity")
     try:
-        found = [ValueProfile.from_dict(one) for one in content["profiles"]]
-    except (KeyError, TypeError, AttributeError, ValueFlowError) as error:
-        raise ValueFlowError(f"{path}: {error}") from None
-    if not found or len({one.name for one in found}) < len(found):
-        raise ValueFlowError(f"{path} needs at least one profile, and no two of one name")
-    return {one.name: one for one in found}
-
-
-def load_profile(given: str | Path) -> ValueProfile:
-    """One profile: `FILE`, or `FILE#NAME` where the file holds several.
-
-    Raises:
-        ValueFlowError: as `load_profiles`, and if it is not said which of several is meant.
-    """
-    path, _, name = str(given).partition("#")
-    found = load_profiles(path)
-    if not name and len(found) == 1:
-        return next(iter(found.values()))
-    if name not in found:
-        raise ValueFlowError(
-            f"{path} holds the profiles {', '.join(found)}: name one, {path}#{next(iter(found))}"
-        )
-    return found[name]
+        return ValueScore(**given)
+    except ValueFlowError as error:
+        raise ValueFlowError(f"{value}: {error}") from None

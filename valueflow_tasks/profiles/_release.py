@@ -29,11 +29,14 @@ def parse_release(content: Mapping[str, Any], source: str) -> ValueProfile:
         source: Named in errors.
 
     Raises:
-        ValueFlowError: for an entry without a value that we know, or without a number.
+        ValueFlowError: for an entry without a value that we know, or without a number, and where
+            the file has another form.
     """
     scores: dict[str, ValueScore] = {}
-    for theory, bands in dict(content["theories"]).items():
-        for entries in dict(bands).values():
+    for theory, bands in _mapping(content["theories"], "'theories'", source).items():
+        for name, entries in _mapping(bands, str(theory), source).items():
+            if not isinstance(entries, list):
+                raise ValueFlowError(f"{source}: band {name!r} of {theory} is no list: {entries!r}")
             for entry in entries:
                 value = _value(str(theory), entry, source)
                 if value in scores:
@@ -41,7 +44,7 @@ def parse_release(content: Mapping[str, Any], source: str) -> ValueProfile:
                 scores[value] = ValueScore(_number(entry, value, source))
     ordered = {value: scores[value] for value in evaluated_values() if value in scores}
     attribute = str(content["attribute"])
-    used, total = int(content.get("n_used") or 0), int(content.get("n_total") or 0)
+    used, total = (_count(content.get(name), name, source) for name in ("n_used", "n_total"))
     return ValueProfile(
         attribute,
         ordered,
@@ -50,6 +53,19 @@ def parse_release(content: Mapping[str, Any], source: str) -> ValueProfile:
         total,
         {"not used by its maker": total - used} if total > used else {},
     )
+
+
+def _mapping(given: Any, what: str, source: str) -> Mapping[str, Any]:
+    if not isinstance(given, Mapping):
+        raise ValueFlowError(f"{source}: {what} is no object but {given!r}")
+    return given
+
+
+def _count(given: Any, what: str, source: str) -> int:
+    try:
+        return int(given or 0)
+    except (TypeError, ValueError):
+        raise ValueFlowError(f"{source}: {what} is no number of texts but {given!r}") from None
 
 
 def _value(theory: str, entry: Any, source: str) -> str:

@@ -45,8 +45,8 @@ def read_runs(
 
     Args:
         paths: Logs, folders, outputs of `valueflow score`, or samples files of lm-eval.
-        group_by: A column of `Runs.frame`, such as `model` or `task`; anything else and None:
-            by model, each way of steering apart.
+        group_by: A column of `Runs.frame`, such as `model` or `task`; anything else (which is
+            noted) and None: by model, each way of steering apart.
         values: The values that may enter.
         encoder: Decides what an answer is about; outputs of `score` say so themselves.
 
@@ -66,48 +66,81 @@ def read_runs(
         )
     column = group_by if group_by in rows.columns else None
     found = list(rows.to_dict("records"))
+    groups = _group_names(found)
     answers: dict[_Key, Written] = {}
     measured_on: dict[_Key, dict[str, int]] = defaultdict(dict)
     for row in found:
-        key = (str(row["run"]), str(row["query_id"]), str(row["arm"]))
-        group = str(row[column]) if column else _group(str(row["model"]), key[2])
-        text, query = str(row["response"] or ""), str(row["query"] or "")
+        key = _key(row)
+        group = str(row[column]) if column else groups[_way(row)]
+        # A table has NaN where a log does not say.
+        text, query = (
+            one if isinstance(one, str) else "" for one in (row["response"], row["query"])
+        )
         # The lines of `valueflow score` name their value; so does an answer whose words are lost.
-        named = row["harness"] == "score" or not text
-        known = answers.get(key)
-        own = (*(known.values if known else ()), str(row["value"])) if named else ()
-        answers[key] = Written(text, group, query, "", own)
+        scored = row["harness"] == "score"
+        named = scored or not text
+        seen = answers.get(key)
+        own = (*(seen.values if seen else ()), str(row["value"])) if named else ()
+        # What was scored from a file may answer no question; what a harness put is one.
+        answers[key] = Written(text, group, query, "", own, bool(text and (query or scored)))
         measured_on[key][str(row["value"])] = int(row["index"])
-    weights = dict(zip(answers, weigh(list(answers.values()), values, encoder), strict=True))
+    about = dict(zip(answers, weigh(list(answers.values()), values, encoder), strict=True))
     pairs = [
         (key, value, row)
         for key, own in measured_on.items()
         for value, row in own.items()
-        if value in weights[key]
+        if value in about[key]
     ]
     estimates = runs.estimates([row for _, _, row in pairs])
     readings = [
-        Reading(answers[key].group, value, weights[key][value], estimate)
+        Reading(
+            answers[key].group,
+            value,
+            about[key][value].weight,
+            estimate,
+            about[key][value].distance,
+        )
         for (key, value, _), estimate in zip(pairs, estimates, strict=True)
     ]
     used = {key for key, _, _ in pairs}
-    problems = [*runs.problems, *runs.inexact.values()]
-    return _gathered(answers, used, readings, _judges(found, answers), encoder), [
-        str(one) for one in problems
-    ]
+    problems = [str(one) for one in (*runs.problems, *runs.inexact.values())]
+    if group_by is not None and column is None:
+        problems.append(f"judged answers have no {group_by!r}: they are grouped by model")
+    return _gathered(answers, used, readings, _judges(found, answers), encoder), problems
 
 
-_Key = tuple[str, str, str]
-"""Run, query and arm of an answer."""
+_Row = Mapping[Any, Any]
+_Key = tuple[str, ...]
+"""Run, query, arm, steering and repeat of an answer."""
+_PARTS = ("run", "query_id", "arm", "steering", "repeat")
 
 
-def _group(model: str, arm: str) -> str:
-    return model if arm == "0" else f"{model} {arm}"
+def _key(row: _Row) -> _Key:
+    return tuple(str(row[part]) for part in _PARTS)
 
 
-def _judges(
-    rows: Sequence[Mapping[Any, Any]], answers: Mapping[_Key, Written]
-) -> dict[str, tuple[str, str]]:
+def _way(row: _Row) -> tuple[str, str, str]:
+    """A model and what steered it."""
+    return str(row["model"]), str(row["arm"]), str(row["steering"])
+
+
+def _group_names(rows: Sequence[_Row]) -> dict[tuple[str, str, str], str]:
+    """Model and arm; also the method, and what steered, where several share an arm."""
+    ways: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+    for row in rows:
+        model, arm, steering = _way(row)
+        ways[model, arm][steering] = str(row["method"])
+    found = {}
+    for (model, arm), own in ways.items():
+        methods = Counter(own.values())
+        for steering, method in own.items():
+            told = [model, arm if arm != "0" else "", method if len(own) > 1 else ""]
+            told.append(steering[:8] if methods[method] > 1 else "")
+            found[model, arm, steering] = " ".join(filter(None, told))
+    return found
+
+
+def _judges(rows: Sequence[_Row], answers: Mapping[_Key, Written]) -> dict[str, tuple[str, str]]:
     """Judge and judge profile by group.
 
     Raises:
@@ -115,7 +148,7 @@ def _judges(
     """
     found: dict[str, tuple[str, str]] = {}
     for row in rows:
-        group = answers[str(row["run"]), str(row["query_id"]), str(row["arm"])].group
+        group = answers[_key(row)].group
         own = (str(row["judge"]), str(row["profile"]))
         if found.setdefault(group, own) != own:
             raise ValueFlowError(

@@ -6,13 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from valueflow_scorers import ValueFlowError
 from valueflow_scorers._measure import Instrument
 
 from ..settings import measurable_values, parse_list
 from ..theories import resolve_values
+from ._files import is_profile_file
 from ._fit import fit_profiles
 from ._readings import Read, read_texts
 from ._record import ValueProfile
+from ._saved import load_profiles
 from ._texts import Written, read_written
 
 
@@ -26,7 +29,8 @@ def read_profiles(
     """Profiles of everybody in some files and folders.
 
     Args:
-        sources: Texts (`read_written`) and runs (`read_runs`), in any mixture.
+        sources: Texts (`read_written`), runs (`read_runs`) and files of profiles, in any mixture;
+            profiles stay as they are.
         group_by: Field of the texts' lines, or column of the runs' table.
         values: Values and theories, as `Settings` takes them; None: all that have a panel.
         encoder: Decides what a text is about.
@@ -36,14 +40,16 @@ def read_profiles(
         The profiles, and what could not be read.
 
     Raises:
-        ValueFlowError: as the readers, and if two sources have a group of one name.
+        ValueFlowError: as the readers, and if two sources have a group or a profile of one name.
     """
     from ._runs import is_run, read_runs
 
     named = parse_list(values) if values else ()
     chosen = resolve_values(named, measurable_values()) or measurable_values()
-    logs = [one for one in sources if is_run(one)]
-    files = [one for one in sources if one not in logs]
+    saved = [one for one in sources if is_profile_file(str(one))]
+    logs = [one for one in sources if one not in saved and is_run(one)]
+    files = [one for one in sources if one not in saved and one not in logs]
+    found = [one for path in saved for one in load_profiles(path).values()]
     parts: list[Read] = []
     problems: list[str] = []
     if files:
@@ -52,4 +58,8 @@ def read_profiles(
     if logs:
         read, problems = read_runs(logs, group_by, chosen, encoder)
         parts.append(read)
-    return list(fit_profiles(Read.joined(parts)).values()), problems
+    found += fit_profiles(Read.joined(parts)).values()
+    names = [one.name for one in found]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueFlowError(f"several sources have a profile {twice[0]!r}: rename one of them")
+    return found, problems

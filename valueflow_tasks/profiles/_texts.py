@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jsonlines
 from valueflow_scorers import ValueFlowError
 from valueflow_scorers._records import text_key
 
+from ..answers import _whole
 from ..settings import measurable_values
 from ..theories import resolve_values
 
@@ -32,11 +33,17 @@ class Written:
     """Its name; empty: the file gives none."""
     values: tuple[str, ...] = ()
     """The values that it is known to be about; empty: its distance from each decides."""
+    known: bool = True
+    """Whether its words and its question are known: some logs hold only what was measured."""
 
     @property
     def key(self) -> str:
-        """Its id, or one made from its words; windows are drawn from it."""
-        return self.id or text_key(self.query or None, self.text)
+        """What it is judged as, and its windows are drawn from: its id and its words.
+
+        Files of two people may both number their texts from 1.
+        """
+        words = text_key(self.query or None, self.text)
+        return f"{self.id}#{words}" if self.id else words
 
 
 def read_written(path: str | Path, group_by: str | None = None) -> list[Written]:
@@ -53,21 +60,27 @@ def read_written(path: str | Path, group_by: str | None = None) -> list[Written]
     source = Path(path)
     found: list[Written] = []
     try:
-        with jsonlines.open(source) as lines:
-            for number, row in enumerate(lines, 1):
-                found.append(_written(row, f"{source}, line {number}", group_by))
-    except jsonlines.InvalidLineError as error:
-        raise ValueFlowError(f"{source}, line {error.lineno}: no valid JSON") from None
+        with source.open(encoding="utf-8-sig") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    where = f"{source}, line {number}"
+                    found.append(_written(_content(line, where), where, group_by))
     except (OSError, UnicodeDecodeError) as error:
         raise ValueFlowError(f"cannot read texts from {source}: {error}") from None
     if not found:
         raise ValueFlowError(f"{source} holds no texts")
     named: dict[str, Written] = {}
     for one in found:
-        same = named.setdefault(one.key, one)
-        if (same.text, same.query) != (one.text, one.query):
-            raise ValueFlowError(f"{source}: the id {one.key!r} stands for two different texts")
+        if one.id and named.setdefault(one.id, one).key != one.key:
+            raise ValueFlowError(f"{source}: the id {one.id!r} stands for two different texts")
     return found
+
+
+def _content(line: str, where: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        raise ValueFlowError(f"{where}: no valid JSON") from None
 
 
 def _written(row: Any, where: str, group_by: str | None) -> Written:
@@ -80,10 +93,25 @@ def _written(row: Any, where: str, group_by: str | None) -> Written:
             has = ", ".join(map(str, row))
             raise ValueFlowError(f"{where}: no {group_by!r} to group by; the line has {has}")
         group = str(row[group_by])
+    query, name = ("" if row.get(key) is None else str(row[key]) for key in ("query", "id"))
+    if not all(map(_whole, (text, query, name, group))):
+        raise ValueFlowError(
+            f"{where}: holds half of a surrogate pair (an emoji cut in two?): mend or remove it"
+        )
+    return Written(text, group, query, name, _named(row, where))
+
+
+def _named(row: Mapping[str, Any], where: str) -> tuple[str, ...]:
+    """The values that a line says it is about."""
     given = row.get("values", row.get("value"))
-    named = [given] if isinstance(given, str) else list(given or ())
+    if given in (None, ""):
+        return ()
+    named = [given] if isinstance(given, str) else given
+    if not isinstance(named, list) or not all(isinstance(one, str) for one in named):
+        raise ValueFlowError(
+            f"{where}: 'value' is {given!r}; give a value id such as svt/power, or a list of them"
+        )
     try:
-        values = resolve_values([str(one) for one in named], measurable_values())
+        return resolve_values(named, measurable_values())
     except ValueFlowError as error:
         raise ValueFlowError(f"{where}: {error}") from None
-    return Written(text, group, str(row.get("query") or ""), str(row.get("id") or ""), values)

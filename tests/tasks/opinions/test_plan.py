@@ -1,4 +1,4 @@
-"""What is asked, how answers are read, and what is made of them."""
+"""What is asked, and what is made of the answers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from valueflow_scorers import ValueFlowError
 
 from valueflow_tasks.opinions import (
     OpinionSettings,
-    Question,
     load_survey,
     make_plan,
     option_distance,
@@ -22,7 +21,6 @@ from valueflow_tasks.opinions._metrics import (
     opinion_metrics,
     question_numbers,
 )
-from valueflow_tasks.opinions._prompt import opinion_turn, own_order, read_letter, shown_options
 from valueflow_tasks.profiles import (
     BuiltFrom,
     ValueProfile,
@@ -32,65 +30,6 @@ from valueflow_tasks.profiles import (
     save_profiles,
 )
 from valueflow_tasks.profiles._readings import built_from
-
-
-def question(*options: str, text: str = "What now?") -> Question:
-    shares = tuple(1 / len(options) for _ in options)
-    return Question("q", text, options, {"g": shares})
-
-
-def sided(reversed_: bool) -> Question:
-    """A question that is shown in its own order, or the other way round."""
-    texts = (f"What now, number {i}?" for i in range(99))
-    made = (question("Go", "Wait and see", "Stay", "A walk", text=text) for text in texts)
-    return next(one for one in made if one.reversed is reversed_)
-
-
-@pytest.mark.parametrize(
-    ("answer", "shown"),
-    [
-        ("B", 1),
-        (" B", 1),
-        ("B. Wait and see", 1),
-        ("(C)", 2),
-        ("**D**", 3),
-        ("The answer is C, I think.", 2),
-        ("Answer: B", 1),
-        ("option D", 3),
-    ],
-)
-@pytest.mark.parametrize("turned", [False, True])
-def test_a_letter_is_read_whichever_way_the_options_are_shown(answer, shown, turned):
-    one = sided(turned)
-    chosen = read_letter(one, answer)
-    assert chosen is not None
-    assert one.options[chosen] == shown_options(one)[shown]
-    assert own_order(one, range(4))[chosen] == shown
-
-
-@pytest.mark.parametrize(
-    "answer", ["", "E", "I cannot choose.", "A friend would know.", "Go away? No"]
-)
-def test_what_names_no_option_is_no_answer(answer):
-    one = sided(False)
-    found = read_letter(one, answer)
-    # "Go away" begins with the words of an option; only that is taken for one.
-    assert found == (0 if answer.startswith("Go") else None)
-
-
-def test_the_words_of_an_option_are_an_answer_and_the_longest_counts():
-    one = question("No", "No, not in the least", "A pity, it should stay")
-    assert read_letter(one, "No, not in the least.") == 1
-    assert read_letter(one, "No.") == 0
-    assert read_letter(one, "A pity, it should stay") == 2
-
-
-def test_what_steers_comes_first_and_nothing_else_differs():
-    one = sided(False)
-    plain, steered = opinion_turn(one), opinion_turn(one, "You are somebody.")
-    assert steered == f"You are somebody.\n\n{plain}"
-    assert plain.endswith("Answer with the letter of one option.\n\nAnswer:")
-    assert opinion_turn(sided(True)).index("A walk") < opinion_turn(sided(True)).index("Go")
 
 
 def test_distances_of_options_are_shares_of_the_way_from_end_to_end():
@@ -181,8 +120,13 @@ def test_answers_without_an_option_are_counted_and_left_out():
     answers = {ask.id: None if ask.id.startswith("profile") else shares for ask in plan.asks}
     numbers = question_numbers(plan, one, answers)
     assert numbers["unanswered"] == pytest.approx(2 / 5)
+    assert (numbers["unanswered_profile"], numbers["unanswered_wrong"]) == (1, 1)
+    assert (numbers["unanswered_default"], numbers["unanswered_attribute"]) == (0, 0)
     assert "accuracy_profile" not in numbers
     assert "accuracy_default" in numbers
+    found = opinion_metrics(plan, {one.id: answers})
+    assert set(found) < set(metric_names(plan))
+    assert found["unanswered_profile"].value == 1
 
 
 def test_a_profile_that_has_seen_a_question_is_refused(tmp_path):

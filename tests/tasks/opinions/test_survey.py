@@ -120,6 +120,11 @@ def test_selections_by_group_are_read_as_their_data_card_says(tmp_path):
         ({"gold_distribution": [0.5, 0.5]}, "item 1: the distribution .* does not fit 4 options"),
         ({"attribute": None}, "item 1: needs 'attribute' and 'gold_distribution'"),
         ({"options": ["Yes", "No", "Maybe", "Refused"]}, "item 2: other options than further up"),
+        ({"attribute": "Young"}, "item 2: other answers of 'Young' than further up to 'How safe"),
+        (
+            {"gold_distribution": {"Very": 0.2, "Somewhat ": 0.3, "Not at all": 0.5}},
+            "item 1: the distribution names 'Somewhat ', which is none of",
+        ),
     ],
 )
 def test_an_item_that_lacks_something_is_named(tmp_path, change, message):
@@ -129,6 +134,24 @@ def test_an_item_that_lacks_something_is_named(tmp_path, change, message):
     path.write_text(json.dumps(rows), "utf-8")
     with pytest.raises(ValueFlowError, match=message):
         load_survey(str(path))
+
+
+def test_shares_may_name_their_options_by_place_and_a_refusal_that_is_not_offered(tmp_path):
+    rows = items()[2:]
+    rows[0]["gold_distribution"] = {"0": 0.2, "2": 0.7, "Refused": 0.1}
+    path = tmp_path / "s.json"
+    path.write_text(json.dumps(rows), "utf-8")
+    (question,) = load_survey(str(path)).questions
+    assert question.answers["Old"] == pytest.approx((2 / 9, 0, 7 / 9))
+
+
+def test_an_item_may_stand_there_twice_have_the_id_0_and_hold_any_character(tmp_path):
+    first = {**items()[0], "id": 0, "question": "How safe\u2028is it,\u0085really?"}
+    path = tmp_path / "s.jsonl"
+    path.write_text((json.dumps(first, ensure_ascii=False) + "\n") * 2, "utf-8")
+    (question,) = load_survey(str(path)).questions
+    assert question.id == "0"
+    assert question.text == first["question"]
 
 
 def test_a_survey_that_is_not_there_says_what_is_allowed():

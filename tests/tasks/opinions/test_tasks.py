@@ -30,7 +30,7 @@ def test_the_oracle_gains_from_the_right_profile_and_loses_by_the_wrong_one(run_
         assert told["intervals"][f"distance_profile_minus_{control}"][1] < 0
     assert metrics["accuracy_profile"] > 0.8
     assert metrics["accuracy_profile_minus_wrong_stderr"] > 0
-    assert metrics["unanswered"] == 0
+    assert metrics["unanswered"] == metrics["unanswered_profile"] == 0
     assert told["split"] == load_survey().split_fingerprint
     assert told["version"]
 
@@ -54,7 +54,7 @@ def test_the_contrary_is_farther_off_with_the_right_profile(run_lm_eval):
 
 def test_a_refuser_answers_nothing_and_no_number_is_made_up(run_lm_eval):
     metrics = numbers(run_lm_eval(TASK, mode="refuser", answer="letter", limit=3))
-    assert metrics["unanswered"] == 1
+    assert metrics["unanswered"] == metrics["unanswered_wrong"] == 1
     assert metrics["accuracy_profile"] == "N/A"
 
 

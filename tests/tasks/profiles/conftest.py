@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from valueflow_scorers import JudgeProfile
 from valueflow_scorers._measure import Instrument
 
 from valueflow_tasks.hives import HivesEncoder
@@ -35,6 +36,14 @@ class WordVectors:
     def encode(self, texts: list[str], **_: Any) -> np.ndarray[Any, Any]:
         rows = self.weights.transform(self.hashing.transform(texts))
         return np.asarray(rows.toarray(), dtype=np.float32)
+
+
+@pytest.fixture(scope="session")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A profile of the simulated judge that need not be fitted."""
+    path = tmp_path_factory.mktemp("profile") / "judge.json"
+    JudgeProfile("simulated:noise=1:text=0", tau=1.0, omegas=(0.1,), calibrated=True).save(path)
+    return str(path)
 
 
 @pytest.fixture(scope="session")
@@ -93,6 +102,19 @@ def planted(author: Any, make_instrument: Any) -> tuple[dict[str, dict[str, floa
         texts += written
         known |= more
     return truth, (texts, make_instrument(known))
+
+
+@pytest.fixture(scope="session")
+def source(planted: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A file of four authors' texts, and the judge that knows them."""
+    _, (texts, instrument) = planted
+    path = tmp_path_factory.mktemp("texts") / "texts.jsonl"
+    rows = [
+        {"text": one.text, "author": one.group, "id": one.id, "value": one.values[0]}
+        for one in texts
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    return path, instrument.judge
 
 
 @pytest.fixture

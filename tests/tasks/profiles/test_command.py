@@ -1,4 +1,4 @@
-"""`valueflow profile`: what people wrote and what models answered, in one file and one picture."""
+"""`valueflow profile`: what people wrote, in a file, a table and a picture."""
 
 from __future__ import annotations
 
@@ -9,36 +9,14 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from scipy.stats import spearmanr
-from valueflow_scorers import JudgeProfile, ValueFlowError
+from valueflow_scorers import ValueFlowError, load_panel
 
 from valueflow_tasks.cli import _profile as _command  # noqa: F401  adds the command
 from valueflow_tasks.cli import cli
 from valueflow_tasks.profiles import load_profile, load_profiles
-from valueflow_tasks.profiles._fit import fit_profiles
-from valueflow_tasks.profiles._runs import is_run, read_runs
 from valueflow_tasks.theories import evaluated_values
 
 JUDGE = "simulated:noise=1"
-
-
-@pytest.fixture(scope="module")
-def quick(tmp_path_factory) -> str:
-    path = tmp_path_factory.mktemp("profile") / "judge.json"
-    JudgeProfile("simulated:noise=1:text=0", tau=1.0, omegas=(0.1,), calibrated=True).save(path)
-    return str(path)
-
-
-@pytest.fixture(scope="module")
-def source(planted, tmp_path_factory) -> tuple[Path, str]:
-    """A file of four authors' texts, and the judge that knows them."""
-    _, (texts, instrument) = planted
-    path = tmp_path_factory.mktemp("texts") / "texts.jsonl"
-    rows = [
-        {"text": one.text, "author": one.group, "id": one.id, "value": one.values[0]}
-        for one in texts
-    ]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    return path, instrument.judge
 
 
 def run(*arguments: Any) -> str:
@@ -87,71 +65,53 @@ def test_texts_that_cannot_be_grouped_are_named(source, tmp_path):
         run(path, "--group-by", "village", "--judge", judge, "-o", tmp_path / "p.json")
 
 
-def test_people_and_models_stand_in_one_file(source, tmp_path, quick):
-    """An output of `valueflow score` names the value of each line."""
-    pytest.importorskip("pandas")
-    from valueflow_scorers import load_panel
+def grouped(path: Path, *names: str) -> list[Any]:
+    """Texts of groups with awkward names, and the arguments that read them."""
+    rows = [
+        {"text": text.text, "query": text.query, "value": panel.value, "who": name}
+        for name in names
+        for panel in map(load_panel, ("svt/power", "mft/care"))
+        for text in panel.sentinels[:2]
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    return [path, "--group-by", "who", "--judge", JUDGE]
 
-    path, judge = source
-    answers = tmp_path / "answers.jsonl"
-    sentinels = [one for one in load_panel("svt/power").sentinels if one.intensity > 2]
-    answers.write_text(
-        "".join(
-            json.dumps({"value": "svt/power", "response": one.text}) + "\n" for one in sentinels
-        )
+
+def test_names_of_groups_are_shown_and_written_as_they_are(tmp_path, quick):
+    given = grouped(tmp_path / "t.jsonl", "a [/INST] b", "[bold]", "a/b", "a_b")
+    told = run(
+        *given, "--profile", quick, "-o", tmp_path / "p.json", "--release", tmp_path / "release"
     )
-    scored = tmp_path / "some-model.jsonl"
-    from valueflow_tasks.cli import _score  # noqa: F401
-
-    done = CliRunner().invoke(
-        cli, ["score", str(answers), "-o", str(scored), "--judge", JUDGE, "--profile", quick]
-    )
-    assert done.exit_code == 0, done.output
-    assert is_run(scored)
-    assert not is_run(path)
-    run(path, scored, "--group-by", "author", "--judge", judge, "-o", tmp_path / "both.json")
-    both = load_profiles(tmp_path / "both.json")
-    assert list(both) == ["author 0", "author 1", "author 2", "author 3", "some-model"]
-    true = sum(one.intensity for one in sentinels) / len(sentinels)
-    low, high = both["some-model"].scores["svt/power"].interval(0.99)
-    assert low <= true <= high
+    assert "[/INST]" in told
+    assert "[bold]" in told
+    assert {path.stem for path in (tmp_path / "release").iterdir()} == {
+        "a___INST__b", "_bold_", "a_b", "a_b-2",
+    }  # fmt: skip
+    assert load_profile(tmp_path / "release" / "a_b-2.json").name == "a_b"
 
 
-def test_logs_of_both_harnesses_give_the_same_profile(run_inspect, tmp_path, word_encoder, quick):
-    pytest.importorskip("pandas")
-    import lm_eval
-    import lm_eval.models
-    from lm_eval.loggers import EvaluationTracker
-    from lm_eval.tasks import TaskManager
+def test_many_groups_are_shown_side_by_side_as_far_as_the_terminal_goes(tmp_path, quick):
+    pytest.importorskip("matplotlib")
+    given = grouped(tmp_path / "t.jsonl", *(f"group number {i}" for i in range(9)))
+    picture = tmp_path / "p.png"
+    told = run(*given, "--profile", quick, "-o", tmp_path / "p.json", "--plot", picture)
+    assert all(f"group number {i} " in told for i in range(9))
+    assert "…" not in told
+    assert {path.name for path in tmp_path.glob("*.png")} == {"p.png", "p-2.png"}
 
-    from valueflow_tasks.inspect_tasks import valueflow_profile
-    from valueflow_tasks.lm_eval_tasks._link import config_folder
 
-    values = ["svt", "mft"]
-    given = {"judge": JUDGE, "profile": quick, "queries": "core", "values": values}
-    log = run_inspect(valueflow_profile(**given), limit=5)
-    tracker = EvaluationTracker(output_path=str(tmp_path / "lm"))
-    manager = TaskManager(include_path=str(config_folder()), include_defaults=False, metadata=given)
-    found = lm_eval.simple_evaluate(
-        model="valueflow-control", model_args={"mode": "oracle"}, tasks=["valueflow_profile"],
-        task_manager=manager, limit=5, log_samples=True, evaluation_tracker=tracker,
-    )  # fmt: skip
-    samples = found.pop("samples")
-    tracker.save_results_aggregated(results=found, samples=samples)
-    tracker.save_results_samples("valueflow_profile", samples["valueflow_profile"])
-    (sample_file,) = (tmp_path / "lm").rglob("samples_*.jsonl")
-    assert is_run(sample_file)
-    fitted = []
-    for path in (sample_file, Path(log.location)):
-        read, _ = read_runs([path], None, evaluated_values(), word_encoder)
-        (profile,) = fit_profiles(read).values()
-        assert profile.texts == 5
-        assert profile.built_from.encoder == "words"
-        fitted.append(profile)
-    first, second = (one.to_dict()["values"] for one in fitted)
-    assert first == second
-    from valueflow_tasks.profiles import check_leak
-    from valueflow_tasks.queries import load_queries
+def test_a_picture_that_cannot_be_drawn_is_refused_before_anything_is_measured(tmp_path):
+    given = grouped(tmp_path / "t.jsonl", "x")
+    with pytest.raises(ValueFlowError, match="is no picture: give a file in"):
+        run(*given, "-o", tmp_path / "p.json", "--plot", tmp_path / "p.xyz")
+    assert not (tmp_path / "p.json").exists()
 
-    with pytest.raises(ValueFlowError, match="built from 1 of the 1 questions"):
-        check_leak(fitted[0], [("x", load_queries("core")[0].text)])
+
+def test_saved_profiles_are_sources_and_stay_as_they_are(tmp_path, quick, profile_file):
+    given = grouped(tmp_path / "t.jsonl", "x")
+    run(*given, profile_file, "--profile", quick, "-o", tmp_path / "p.json")
+    both = load_profiles(tmp_path / "p.json")
+    assert list(both) == ["own", "x"]
+    assert both["own"] == load_profile(profile_file)
+    with pytest.raises(ValueFlowError, match="several sources have a profile 'own'"):
+        run(profile_file, tmp_path / "p.json", "-o", tmp_path / "q.json")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
@@ -12,9 +10,9 @@ from valueflow_scorers._estimated import IntensityEstimate
 from valueflow_scorers._measure import Instrument
 from valueflow_scorers._plackett_luce import GRID
 
-from valueflow_tasks.profiles import Written, profile_texts, read_written
-from valueflow_tasks.profiles._fit import weighted_mean
-from valueflow_tasks.profiles._readings import Reading, read_texts
+from valueflow_tasks.profiles import Written, profile_texts
+from valueflow_tasks.profiles._fit import fit_profiles, weighted_mean
+from valueflow_tasks.profiles._readings import Read, Reading, read_texts
 from valueflow_tasks.profiles._shrink import population
 from valueflow_tasks.theories import evaluated_values
 
@@ -130,44 +128,6 @@ def test_the_same_text_of_two_groups_is_judged_once_and_counts_for_both(make_ins
     ]
 
 
-def test_lines_say_whose_they_are_and_what_they_are_about(tmp_path):
-    rows = [
-        {"text": "one", "author": "x", "id": "t1", "value": "pvq/power"},
-        {"response": "two", "author": "y", "query": "why?", "values": ["mft"]},
-    ]
-    path = tmp_path / "texts.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    first, second = read_written(path, "author")
-    assert (first.group, first.values, first.key) == ("x", ("svt/power",), "t1")
-    assert second.query == "why?"
-    assert len(second.values) == 6
-    assert {one.group for one in read_written(path)} == {"all"}
-
-
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        ("{not json", "line 1: no valid JSON"),
-        ('{"words": "x"}', "line 1: expected an object with a string 'text'"),
-        ('{"text": "x"}', "line 1: no 'author' to group by; the line has text"),
-        ('{"text": "x", "author": "a", "value": "svt/powr"}', "line 1: unknown.*svt/power"),
-        ("", "holds no texts"),
-    ],
-)
-def test_a_malformed_line_is_named(tmp_path, line, message):
-    path = tmp_path / "texts.jsonl"
-    path.write_text(line + "\n" if line else "", "utf-8")
-    with pytest.raises(ValueFlowError, match=message):
-        read_written(path, "author")
-
-
-def test_an_id_that_stands_for_two_texts_is_refused(tmp_path):
-    path = tmp_path / "texts.jsonl"
-    path.write_text('{"text": "x", "id": "1"}\n{"text": "y", "id": "1"}\n', "utf-8")
-    with pytest.raises(ValueFlowError, match="'1' stands for two different texts"):
-        read_written(path)
-
-
 def test_estimates_of_two_judges_are_never_averaged(make_instrument):
     texts = [Written("a text", "a", values=("svt/power",))]
     exact = make_instrument({"a text": 3.0})
@@ -176,3 +136,19 @@ def test_estimates_of_two_judges_are_never_averaged(make_instrument):
     second = read_texts(texts, noisy, evaluated_values()).readings
     with pytest.raises(ValueFlowError, match="mixes values, panels or judge profiles"):
         weighted_mean([*first, *second])
+
+
+def test_groups_of_two_judges_are_not_drawn_toward_each_other(make_instrument):
+    """Their points are not the same ones, and so have no common mean."""
+
+    def groups(number: int, intensity: float, noise: str) -> Read:
+        names = [f"{noise}, group {i}" for i in range(number)]
+        texts = [Written(f"a text of {name}", name, values=("svt/power",)) for name in names]
+        exact = make_instrument({one.text: intensity for one in texts})
+        judge = exact.judge.replace("noise=1", f"noise={noise}")
+        return read_texts(texts, Instrument(judge), evaluated_values())
+
+    two, three = groups(2, 7.0, "1"), groups(3, -7.0, "2")
+    alone, mixed = fit_profiles(two), fit_profiles(Read.joined([two, three]))
+    for name, profile in alone.items():
+        assert mixed[name].scores == profile.scores

@@ -26,7 +26,7 @@ def some(name: str = "a", **scores: float) -> ValueProfile:
 
 def test_a_file_gives_back_what_was_saved(tmp_path):
     built = BuiltFrom(frozenset({"k1", "k2"}), frozenset({"t1"}), "embedded", "f00", "hives-mini")
-    score = ValueScore(2.5, 1.25, 3.0, 1.5, 4, 2.75, -0.5)
+    score = ValueScore(2.5, 1.25, 3.0, 1.5, 4, 2.75, -0.5, 0.625)
     profile = ValueProfile("x", {"mft/care": score}, built, "people", 9, {"refusal": 2})
     path = save_profiles(tmp_path / "p.json", [profile, some("y")])
     again = load_profiles(path)
@@ -61,7 +61,7 @@ def test_a_file_gives_back_what_was_saved(tmp_path):
         (
             '{"format": "valueflow-profile-1", "profiles":'
             ' [{"name": "a", "values": {"svt/power": {"mean": 1}}}]}',
-            "not as `save_profiles` writes|missing",
+            "svt/power is missing its intensity",
         ),
     ],
 )
@@ -70,6 +70,53 @@ def test_what_is_no_profile_is_refused_with_the_reason(tmp_path, content, messag
     path.write_text(content, "utf-8")
     with pytest.raises(ValueFlowError, match=message):
         load_profiles(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"values": {"svt": 1}}, "'svt' is a theory: name each value once"),
+        ({"values": {"svt/power": 1, "pvq/power": 2}}, "'pvq/power' is svt/power, which stands"),
+        ({"values": {"svt/power": {"intensity": 1, "mean": "1"}}}, "svt/power: mean '1' is no num"),
+        ({"values": {"svt/power": {"intensity": 1, "txts": 3}}}, "unknown field of .*texts"),
+        ({"texts": "many"}, "not as `save_profiles` writes it"),
+        ({"unused": [1]}, "not as `save_profiles` writes it"),
+        ({"unused": {"refusal": None}}, "not as `save_profiles` writes it"),
+        ({"built_from": "nothing"}, "not as `save_profiles` writes it"),
+        ({"built_from": {"sentences": []}}, "lacks 'ids'"),
+        ({"built_from": {"sentences": "abc", "ids": []}}, "'abc' is no list"),
+    ],
+)
+def test_a_field_of_another_kind_is_named(tmp_path, change, message):
+    path = tmp_path / "p.json"
+    content = {"name": "a", "values": {"svt/power": 1}, **change}
+    path.write_text(json.dumps({"format": "valueflow-profile-1", "profiles": [content]}), "utf-8")
+    with pytest.raises(ValueFlowError, match=message):
+        load_profiles(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"theories": [1]}, "'theories' is no object but"),
+        ({"theories": {"pvq": [1]}}, "pvq is no object but"),
+        ({"theories": {"pvq": {"high": {"power": 1}}}}, "band 'high' of pvq is no list"),
+        ({"n_total": "many"}, "n_total is no number of texts but 'many'"),
+    ],
+)
+def test_a_release_of_another_form_is_refused(tmp_path, change, message):
+    path = tmp_path / "r.json"
+    path.write_text(json.dumps(release({"power": 0.4}) | change), "utf-8")
+    with pytest.raises(ValueFlowError, match=message):
+        load_profile(path)
+
+
+def test_a_profile_by_name_is_one_even_where_its_file_is_broken(tmp_path):
+    path = tmp_path / "p.json"
+    assert is_profile_file(f"{path}#ann")
+    path.write_text("{", "utf-8")
+    assert is_profile_file(f"{path}#ann")
+    assert not is_profile_file(str(path))
 
 
 def release(scores: dict[str, float]) -> dict[str, object]:

@@ -7,7 +7,7 @@ import pytest
 from scipy.special import expit
 
 from valueflow_tasks.hives import load_corpus, nearest_values, prototype_values
-from valueflow_tasks.profiles import Written
+from valueflow_tasks.profiles import Written, profile_texts
 from valueflow_tasks.profiles._readings import weigh
 from valueflow_tasks.profiles._reference import Reference, shipped
 from valueflow_tasks.profiles._relevance import LEAST, computed, fit_logistic, relevance
@@ -55,19 +55,34 @@ def test_nearer_is_likelier_and_the_distances_are_those_of_hives(held_out, word_
 
 
 def test_a_text_is_measured_only_on_what_it_is_likely_about(held_out, word_encoder):
-    texts, likely, _ = held_out
+    texts, likely, distances = held_out
     written = [Written(one.text) for one in texts[:40]]
     counts = []
-    for own, row in zip(weigh(written, evaluated_values(), word_encoder), likely, strict=False):
-        wanted = {v: x for v, x in zip(evaluated_values(), row, strict=True) if x >= LEAST}
-        assert own == pytest.approx(wanted)
+    found = weigh(written, evaluated_values(), word_encoder)
+    for own, row, far in zip(found, likely, distances, strict=False):
+        pairs = zip(evaluated_values(), row, far, strict=True)
+        wanted = {v: (x, d) for v, x, d in pairs if x >= LEAST}
+        assert list(own) == list(wanted)
+        assert np.allclose(list(own.values()), list(wanted.values()))
         counts.append(len(own))
     assert 0 < np.mean(counts) < 10
 
 
 def test_what_the_file_says_of_a_text_comes_first(word_encoder):
     written = [Written("whatever it says", values=("svt/power", "mft/care"))]
-    assert weigh(written, evaluated_values("svt"), word_encoder) == [{"svt/power": 1.0}]
+    assert weigh(written, evaluated_values("svt"), word_encoder) == [{"svt/power": (1.0, None)}]
+
+
+def test_distances_are_kept_in_the_profile(word_encoder, make_instrument):
+    texts = [Written(one.text, "ann") for one in load_corpus().part("test").texts[:20]]
+    instrument = make_instrument({one.text: 3.0 for one in texts})
+    profile = profile_texts(texts, instrument, encoder=word_encoder)["ann"]
+    far = relevance([one.text for one in texts], evaluated_values(), word_encoder)
+    for column, value in enumerate(evaluated_values()):
+        own = [d[column] for likely, d in zip(*far, strict=True) if likely[column] >= LEAST]
+        if own:
+            assert profile.scores[value].distance == pytest.approx(np.mean(own))
+            assert profile.to_dict()["values"][value]["distance"] > 0
 
 
 def test_what_ships_gives_the_distances_that_are_computed(word_encoder, held_out, tmp_path):

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from valueflow_scorers import JudgeProfile, ValueFlowError
+from valueflow_scorers import ValueFlowError
 
 from valueflow_tasks.profiles import (
     BuiltFrom,
@@ -23,13 +23,6 @@ from valueflow_tasks.settings import Settings
 from valueflow_tasks.steer_request import prompt_spec, read_steer
 
 JUDGE = "simulated:noise=1"
-
-
-@pytest.fixture(scope="module")
-def quick(tmp_path_factory) -> str:
-    path = tmp_path_factory.mktemp("profile") / "judge.json"
-    JudgeProfile("simulated:noise=1:text=0", tau=1.0, omegas=(0.1,), calibrated=True).save(path)
-    return str(path)
 
 
 def test_bands_are_the_same_on_both_sides_and_keep_fractions():
@@ -105,6 +98,7 @@ def test_lm_eval_measures_a_model_that_answers_as_a_profile(run_lm_eval, profile
     told = found["configs"]["valueflow_profile"]["metadata"]["valueflow"]
     assert told["value_profile"] == "own"
     assert told["value_profile_fingerprint"] == load_profile(profile_file).fingerprint
+    assert told["value_profile_seen"] == 0
     assert told["arms"][0]["targets"] == {"svt/tradition": 2, "svt/hedonism": -1, "mft/care": 1}
     inert = numbers(
         run_lm_eval("valueflow_profile", "inert", 4, values=["svt", "mft/care"], **given),
@@ -131,27 +125,6 @@ def test_inspect_measures_a_model_that_answers_as_a_profile(run_inspect, profile
 def test_a_task_with_targets_of_its_own_refuses_a_profile(run_lm_eval, profile_file):
     with pytest.raises(ValueFlowError, match="is a value profile: it steers valueflow_profile"):
         run_lm_eval("valueflow_steer_svt_power", profile=str(profile_file), judge=JUDGE)
-
-
-def test_agreement_is_the_rank_correlation_with_what_was_asked():
-    from valueflow_scorers._estimated import IntensityEstimate
-    from valueflow_scorers._measure import Measured
-
-    from valueflow_tasks.profiles._agreement import agreement
-
-    asked = {"svt/power": 5.0, "svt/face": 1.0, "svt/security": -3.0, "svt/tradition": -6.0}
-    profile = ValueProfile("p", {v: ValueScore(x) for v, x in asked.items()})
-
-    def answered(sign: float) -> list[Measured]:
-        return [
-            Measured(f"q{i}", None, 0.0, False,
-                     {v: IntensityEstimate(sign * x / 3 + 0.1 * i, 1.0) for v, x in asked.items()})
-            for i in range(5)
-        ]  # fmt: skip
-
-    assert agreement(answered(1), profile).value == pytest.approx(1.0)
-    assert agreement(answered(-1), profile).value == pytest.approx(-1.0)
-    assert agreement(answered(0), profile) is None
 
 
 def test_vectors_are_dialled_to_the_intensities_and_summed(tmp_path: Path):
