@@ -24,7 +24,8 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from valueflow_tasks.bundled import bundled_model
 from valueflow_tasks.steering import SteeringVector, steer
-from valueflow_tasks.steering._answer import load_model
+from valueflow_tasks.steering._answer import Loaded, load_model
+from valueflow_tasks.steering._batch import VectorLibrary
 from valueflow_tasks.steering._capture import capture
 
 LARGE = {
@@ -54,19 +55,24 @@ def main() -> None:
         "torch": torch.__version__,
         "model": "Llama, 1.2 B random weights, bf16" if gpu else "Llama, 6 M random weights, fp32",
         "generation": generation(gpu, given.repeats),
-        "capture": captured(given.texts),
+        "capture": captured(gpu, given.texts),
     }
     if not given.no_harness:
-        report["harness"] = harness()
+        report["harness"] = harness(gpu)
     print(json.dumps(report, indent=1))
+
+
+def random_model(gpu: bool) -> LlamaForCausalLM:
+    """1B-class in bfloat16 on a GPU, tiny on the CPU."""
+    config = LlamaConfig(**(LARGE if gpu else SMALL), pad_token_id=0, eos_token_id=None)
+    model = LlamaForCausalLM(config).eval().requires_grad_(False)
+    return model.to("cuda", torch.bfloat16) if gpu else model
 
 
 def generation(gpu: bool, repeats: int) -> dict[str, float]:
     """Tokens per second, and each way of steering as a ratio of time to the unsteered run."""
-    config = LlamaConfig(**(LARGE if gpu else SMALL), pad_token_id=0, eos_token_id=None)
-    model = LlamaForCausalLM(config).eval()
-    if gpu:
-        model = model.to("cuda", torch.bfloat16)
+    model = random_model(gpu)
+    config = model.config
     batch, new = 32, 128 if gpu else 16
     ids = torch.randint(1, config.vocab_size, (batch, 64), device=model.device)
     mask = torch.ones_like(ids)
@@ -118,21 +124,33 @@ def generation(gpu: bool, repeats: int) -> dict[str, float]:
     }
 
 
-def captured(texts: int) -> dict[str, float]:
-    """Activation capture in one pass, with the bundled model."""
-    loaded = load_model("bundled")
+def captured(gpu: bool, texts: int) -> dict[str, float | str]:
+    """Activation capture in one pass, on a GPU with the 1B-class model, else with the bundled."""
+    loaded = load_model("bundled", device="cpu")
+    if gpu:  # random weights have no tokenizer; that of the bundled model is a part of theirs
+        loaded = Loaded(random_model(gpu), loaded.tokenizer, VectorLibrary())
     turns = [f"Question number {number}: what do you do, and why?" for number in range(texts)]
     told = [" I would look around for a while, ask somebody, and then decide."] * texts
+    capture(loaded, turns[:32], told[:32], batch_size=32)  # warm-up
+    if gpu:
+        torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated() if gpu else 0
     started = time.perf_counter()
     read = capture(loaded, turns, told, batch_size=32)
-    return {
+    seconds = time.perf_counter() - started
+    found = {
+        "model": "1.2 B random weights" if gpu else "bundled",
         "texts": texts,
-        "seconds": round(time.perf_counter() - started, 2),
+        "seconds": round(seconds, 2),
         "kept_megabytes": round(read.means.numel() * 4 / 1e6, 2),
     }
+    if gpu:
+        peak = torch.cuda.max_memory_allocated() - before
+        found["peak_megabytes_above_the_model"] = round(peak / 1e6, 1)
+    return found
 
 
-def harness() -> dict[str, float]:
+def harness(gpu: bool) -> dict[str, float]:
     """Five levels in one mixed run against five runs of the harness's own `steered`.
 
     Each run is a process of its own: load, warm-up and judging are in it, as for a user.
@@ -153,7 +171,7 @@ def harness() -> dict[str, float]:
             value="svt/power", fit={"dose_per_level": 0.1},
         )  # fmt: skip
         vector.save(vector_file(folder, "svt/power"))
-        common = ["--batch_size", "32", "--device", "cpu"]
+        common = ["--batch_size", "32", "--device", "cuda" if gpu else "cpu"]
 
         def timed(*arguments: str) -> float:
             start = "import sys; from valueflow_tasks.cli import main; main()"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from valueflow_scorers.metrics import Metric
+from valueflow_scorers.metrics import Metric, mean_over_queries
 
 _WORD = re.compile(r"\w+(?:['’]\w+)?")
 _KINDS = ("distinct_2", "length", "refusal", "log_perplexity")
@@ -139,10 +139,4 @@ def _mean(
     number: Callable[[Told], float],
     bounds: tuple[float, float] = (-math.inf, math.inf),
 ) -> Metric:
-    """Mean over queries of each query's mean, with its standard error."""
-    by_query: dict[str, list[float]] = {}
-    for one in ones:
-        by_query.setdefault(one.query_id, []).append(number(one))
-    means = [float(np.mean(numbers)) for numbers in by_query.values()]
-    error = float(np.std(means, ddof=1)) / math.sqrt(len(means)) if len(means) > 1 else None
-    return Metric(float(np.mean(means)), error, len(means), bounds)
+    return mean_over_queries([(one.query_id, number(one)) for one in ones], bounds)

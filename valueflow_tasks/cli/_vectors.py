@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +11,11 @@ from rich.table import Table
 from valueflow_scorers import ValueFlowError
 
 from . import cli
+from ._dial_table import curve, say
+from ._local_model import answering, load
 
 if TYPE_CHECKING:
     from ..steering import SteeringVector
-    from ..steering._trial import Trial
-    from ..steering.dial import Dial
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _EXISTING = click.Path(exists=True, path_type=Path)
@@ -40,8 +39,7 @@ def vectors() -> None:
               help="One vector with both signs, or one from neutral toward each side.")  # fmt: skip
 @click.option("--doses", default=None, help="Coefficients per level to try: 0.05,0.1,…")
 @click.option("--judge", default="embedded", show_default=True, help="Judge that measures gains.")
-@click.option("--batch-size", default=32, show_default=True, help="Answers per batch.")
-@click.option("--device", default=None, help="cpu, cuda …; CUDA if there is one.")
+@answering
 @click.option("-o", "--output", required=True, type=_FOLDER, help="Folder of vectors.")
 def fit(
     model: str,
@@ -54,6 +52,7 @@ def fit(
     judge: str,
     batch_size: int,
     device: str | None,
+    model_args: str,
     output: Path,
 ) -> None:
     """Fit vectors; layer and dose are chosen on the 30 development queries.
@@ -61,10 +60,9 @@ def fit(
     The choice is by measured gain per unit of lost fluency, and everything tried is printed and
     kept in the file.
     """
-    from ..steering._answer import load_model
     from ..steering.fit import DOSES, fit_vector, save_vector
 
-    loaded = load_model(model, device=device)
+    loaded = load(model, device, model_args)
     grid = DOSES if doses is None else _numbers("--doses", doses)
     instrument = _instrument(judge)
     console = Console(stderr=True)
@@ -85,25 +83,25 @@ def fit(
         click.echo(
             f"{save_vector(vector, output)}: layer {best.layer}, {best.dose:g} residual norms "
             f"per level, gain {best.gain:+.2f} ± {best.stderr:.2f}, "
-            f"perplexity x {best.lost_fluency:.2f}"
+            f"perplexity x {best.lost_fluency:.2f}, {best.share_unscored:.0%} not scored"
         )
         if best.gain < 1.96 * best.stderr:
             click.echo(f"  warning: on development queries the gain of {value} is not clear of 0")
 
 
 @vectors.command()
-@click.argument("folder", type=_FOLDER)
+@click.argument("folder", type=_FOLDER, required=False)
 @click.option("--model", required=True, help="The model the vectors were fitted on.")
 @click.option("--value", "values", multiple=True, help="Values; all of the folder by default.")
 @click.option("--arm", type=click.Choice(["vector", "prompt"]), default="vector",
-              show_default=True, help="Prompt levels are not interpolated.")  # fmt: skip
+              show_default=True, help="prompt: the model's dial, kept for all runs of this user; "
+              "levels are not interpolated.")  # fmt: skip
 @click.option("--target", "targets", type=float, multiple=True,
               help="Say where the dial stands for this intensity; repeat.")  # fmt: skip
 @click.option("--judge", default="embedded", show_default=True, help="Judge that measures.")
-@click.option("--batch-size", default=32, show_default=True, help="Answers per batch.")
-@click.option("--device", default=None, help="cpu, cuda …; CUDA if there is one.")
+@answering
 def calibrate(
-    folder: Path,
+    folder: Path | None,
     model: str,
     values: tuple[str, ...],
     arm: str,
@@ -111,56 +109,34 @@ def calibrate(
     judge: str,
     batch_size: int,
     device: str | None,
+    model_args: str,
 ) -> None:
     """Measure the dose-response curve of FOLDER's vectors, for `steer=value=intensity`."""
-    from ..steering._answer import load_model
-    from ..steering._folder import VectorFolder, dial_file
+    from ..steering._folder import VectorFolder, dial_file, prompt_dial_file
     from ..steering.calibrate import calibrate_prompts, calibrate_vector
 
-    loaded = load_model(model, device=device)
-    known = VectorFolder(folder) if arm == "vector" or not values else None
+    known = None if folder is None else VectorFolder(folder)
+    if arm == "vector" and known is None:
+        raise ValueFlowError("--arm vector measures vectors: give their FOLDER")
+    asked = _resolved(values) or tuple(known.vectors if known else ())
+    if not asked:
+        raise ValueFlowError("--arm prompt needs --value, or a FOLDER whose values are meant")
+    loaded = load(model, device, model_args)
     instrument = _instrument(judge)
-    for value in _resolved(values) or tuple(known.vectors if known else ()):
+    for value in asked:
         if arm == "vector" and known is not None:
             dial, trial = calibrate_vector(
                 loaded, known.vector(value), instrument, batch_size=batch_size
             )
-            dial.save(dial_file(folder, value))
+            kept = dial_file(known.folder, value)
         else:
             dial, trial = calibrate_prompts(loaded, value, instrument, batch_size=batch_size)
-        Console().print(_curve(dial, trial))
+            kept = prompt_dial_file(dial.model, value, dial.identity)
+        dial.save(kept)
+        Console().print(curve(dial, trial))
         for target in targets:
-            _say(dial, target)
-
-
-def _curve(dial: Dial, trial: Trial) -> Table:
-    from ..side_effects import distinct_n
-
-    table = Table(title=f"{dial.value}, {dial.arm} arm, {dial.queries} dev queries, {dial.judge}")
-    for heading in ("level", "dose", "intensity", "± stderr", "curve", "perplexity", "distinct-2"):
-        table.add_column(heading, justify="right")
-    rows = zip(dial.doses, dial.means, dial.stderrs, dial.curve, strict=True)
-    for dose, mean, error, fitted in rows:
-        distinct = [distinct_n(text) for text in trial.answers[dose]]
-        table.add_row(
-            f"{dose / dial.dose_per_level:+.1f}", f"{dose:+.3f}", f"{mean:+.2f}", f"{error:.2f}",
-            f"{fitted:+.2f}", f"{math.exp(trial.loss(dose)):.1f}",
-            f"{sum(distinct) / len(distinct):.2f}",
-        )  # fmt: skip
-    return table
-
-
-def _say(dial: Dial, target: float) -> None:
-    try:
-        setting = dial.invert(target)
-    except ValueFlowError as error:
-        click.echo(f"{target:+.1f}: {error}")
-        return
-    named = "level" if dial.arm == "prompt" else "dose"
-    click.echo(
-        f"{target:+.1f}: {named} {setting.dose:+.3f}, expected {setting.expected:+.1f}, 90 % "
-        f"interval over 70 new queries {setting.low:+.1f} … {setting.high:+.1f}"
-    )
+            say(dial, target)
+        click.echo(f"wrote {kept}")
 
 
 @vectors.command()
@@ -179,9 +155,10 @@ def info(paths: tuple[Path, ...]) -> None:
             f"{one.layer}" + (f"/{one.n_layers}" if one.n_layers else ""), str(one.d_model),
             "-" if one.residual_norm is None else f"{one.residual_norm:.2f}", one.method or "-",
             "-" if dose is None else f"{dose:g}",
-            "-" if gain is None else f"{gain:+.2f} ± {error:.2f}", one.fingerprint[:12],
+            "-" if gain is None else f"{gain:+.2f} ± {error:.2f}", one.fingerprint,
         )  # fmt: skip
-    Console(width=max(Console().width, 150)).print(table)
+    # Specs name vectors by their whole fingerprint: no column may be cut.
+    Console(width=max(Console().width, 220)).print(table)
 
 
 def _vectors(paths: tuple[Path, ...]) -> list[tuple[Path, SteeringVector]]:

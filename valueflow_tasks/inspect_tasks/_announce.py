@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from inspect_ai.hooks import Hooks, TaskStart, hooks
 from valueflow_scorers._records import fingerprint
 
+from ..prompts import GENERATION, telling
 from ..queries import Query
 from ..settings import Settings
 from ._grader import with_grader
@@ -23,6 +24,8 @@ def announcement(
     values: Sequence[str],
     queries: Sequence[Query],
     cut: Sequence[str] = (),
+    generation: Mapping[str, Any] = GENERATION,
+    chat_template: bool = True,
 ) -> dict[str, Any]:
     """Settings, protocol, judge profile and links.
 
@@ -31,8 +34,12 @@ def announcement(
         values: The values they are measured on.
         queries: Those that are put under every way of steering.
         cut: Ids of samples of queries that are put under some of them only.
+        generation: How answers are generated.
+        chat_template: Whether the model's template is applied.
     """
-    protocol = settings.protocol(values, queries, chat_template=True)
+    protocol = settings.protocol(
+        values, queries, chat_template=chat_template, generation=generation
+    )
     profile = settings.instrument().judge_profile
     return {
         "settings": settings.to_dict(),
@@ -48,10 +55,10 @@ def announcement(
 class Announcer(Hooks):
     """Brings the announcement of our own tasks up to date with the run.
 
-    A task does not know which model will be bound to `grader`, nor what --limit leaves of its
-    samples: Inspect tells both only when it starts. Inspect asks hooks to leave the spec alone,
-    because whatever they change stands in the finished log; here that is the purpose, and
-    nothing but our own entry is touched.
+    A task does not know which model will be bound to `grader`, how the model under test will
+    generate, nor what --limit leaves of the samples: Inspect tells it only when it starts.
+    Inspect asks hooks to leave the spec alone, because whatever they change stands in the
+    finished log; here that is the purpose, and nothing but our own entry is touched.
     """
 
     async def on_task_start(self, data: TaskStart) -> None:
@@ -63,7 +70,13 @@ class Announcer(Hooks):
         settings = Settings.parse(about["settings"])
         ids = [str(name) for name in data.spec.dataset.sample_ids or []]
         whole, cut = asked(settings.query_set(), data.spec.dataset.samples or len(ids), ids)
-        told = announcement(with_grader(settings), about[_MEASURED], whole, cut)
+        # Inspect merges them in this order: the task's and the eval's win over the model's own.
+        model, run = data.spec.model_generate_config, data.plan.config
+        generation = telling(model.model_dump(mode="json"), run.model_dump(mode="json"))
+        template = data.spec.model_args.get("chat_template") is not False
+        told = announcement(
+            with_grader(settings), about[_MEASURED], whole, cut, generation, template
+        )
         header[HEADER] = {**about, **told}  # the entry itself is the task's, which may run again
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from inspect_ai import Task, task
 from inspect_ai.scorer import Metric as InspectMetric
 from inspect_ai.scorer import SampleScore, Value, metric
@@ -10,7 +12,7 @@ from ..compose import OWN_SETTINGS, compose_arms, composition_metrics, narrowed,
 from ..settings import Settings
 from ._scorer import flat, restore
 from ._solver import check_vectors
-from ._tasks import make_settings, make_task
+from ._tasks import known, make_settings, make_task
 
 
 @metric(scores="unreduced")
@@ -48,6 +50,8 @@ def valueflow_compose(
     queries: str = Settings.queries,
     off_target: str = Settings.off_target,
     vectors: str = Settings.vectors,
+    links: str = Settings.links,
+    **unknown: Any,
 ) -> Task:
     """What comes of several targets at once, compared with each by itself.
 
@@ -72,8 +76,10 @@ def valueflow_compose(
         queries: `core`, `dev`, `test`, `all`, or a path or pattern.
         off_target: Also measure steered answers on other values: `none`, `theory`, `all`.
         vectors: Folder of fitted vectors, for `method=vector` with `valueflow/hf/<model>`.
+        links: File of `valueflow vidb link`: the log then says that units are linked.
+        unknown: Refused.
     """
-    given = locals()
+    given = known(locals())
     asked = {name: given.pop(name) for name in OWN_SETTINGS}
     check_vectors(method, vectors)
     settings = make_settings(**given)

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from inspect_ai.model import GenerateConfig, Model, get_model, model_roles
+from inspect_ai.model import Model, get_model, model_roles
 from valueflow_scorers._records import fingerprint
 from valueflow_scorers.judges.model import BOUND_MARK, bind_model
 
+from ..prompts import telling
 from ..settings import Settings
 
 _SECRETS = ("api_key", "aws_")
-_OPERATION = frozenset(
-    {
-        "max_retries", "timeout", "attempt_timeout", "stream_idle_timeout", "max_connections",
-        "adaptive_connections", "cache", "cache_prompt", "batch", "fail_on_refusal",
-        "temperature",  # judges set it themselves
-    }
-)  # fmt: skip
-"""Generation settings that leave a judge's answers as they are."""
 
 
 def with_grader(settings: Settings) -> Settings:
@@ -41,12 +32,9 @@ def grader_name(model: Model) -> str:
     judge: with judgements and a profile of its own.
     """
     arguments = {k: v for k, v in model.model_args.items() if not k.startswith(_SECRETS)}
-    config = _telling(model.config)
+    # Judges set the temperature themselves.
+    config = telling(model.config.model_dump(mode="json", exclude={"temperature"}))
     if not arguments and not config:
         return str(model)
     told = fingerprint([{k: str(v) for k, v in sorted(arguments.items())}, config])
     return f"{model}{BOUND_MARK}{told[:8]}"
-
-
-def _telling(config: GenerateConfig) -> dict[str, Any]:
-    return config.model_dump(mode="json", exclude_none=True, exclude=set(_OPERATION))

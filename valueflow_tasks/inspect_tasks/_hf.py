@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,12 +11,9 @@ from inspect_ai.model import (
     ChatMessage,
     ChatMessageAssistant,
     GenerateConfig,
-    Logprob,
-    Logprobs,
     ModelAPI,
     ModelOutput,
     ModelUsage,
-    TopLogprob,
 )
 from inspect_ai.tool import ToolChoice, ToolInfo
 from valueflow_scorers import ValueFlowError
@@ -27,14 +23,17 @@ from ..steer_request import read_steer
 from ..steering import SteeringSpec
 from ..steering._answer import Loaded, load_model
 from ..steering._batch import check_prompt_free, steer_rows
-from ..steering._capture import answer_losses
+from ..steering._surprise import surprises
 from ._batches import Batcher
+from ._logprobs import logprobs
 from ._sampling import Sampling
+from ._solver import PLAIN
 
 SPEC = "valueflow"
 """Key of `GenerateConfig.extra_body` under which a request carries its spec, as a dict."""
 LOSS = "valueflow_loss"
-"""Key of an output's metadata: surprise to the model without vectors, nats per token."""
+"""Key of an output's metadata: surprise to the unsteered model under the plain query, nats per
+token."""
 
 
 class SteeredAPI(ModelAPI):
@@ -76,13 +75,16 @@ class SteeredAPI(ModelAPI):
         Raises:
             ValueFlowError: for a bad `steer`, or vectors of another model.
         """
-        self.spec = read_steer(steer, vectors, method)
+        name = model_name.removeprefix("hf/")
+        self.spec = read_steer(steer, vectors, method, name)
         own = "unsteered" if self.spec is None else self.spec.fingerprint
         template = "" if chat_template else ":plain"
         super().__init__(
             model_name, f"valueflow:{own}{template}", api_key, [], config or GenerateConfig()
         )
-        self.loaded: Loaded = load_model(model_name.removeprefix("hf/"), **rest)
+        if int(batch_size) < 1:
+            raise ValueFlowError(f"batch_size={batch_size}: give a whole number of at least 1")
+        self.loaded: Loaded = load_model(name, **rest)
         if not chat_template:
             self.loaded.tokenizer.chat_template = None
         self.batch_size = int(batch_size)
@@ -113,30 +115,41 @@ class SteeredAPI(ModelAPI):
         if tools:
             raise ValueFlowError("valueflow/hf answers questions; it does not call tools")
         own = self._own(config)
-        prompt = self._render(input)
+        prompt = self._render(input, "" if self.spec is None else self.spec.prompt)
+        unsteered = self._render(input, plain=(config.extra_body or {}).get(PLAIN))
         sampling = Sampling.of(config, self.max_tokens())
-        return await self._batches.submit(sampling.kind(), (prompt, own or self.spec, sampling))  # type: ignore[no-any-return]
+        row = (prompt, unsteered, own or self.spec, sampling)
+        return await self._batches.submit(sampling.kind(), row)  # type: ignore[no-any-return]
 
     def _own(self, config: GenerateConfig) -> SteeringSpec | None:
-        given = (config.extra_body or {}).get(SPEC)
-        if given is None:
-            return None
-        spec = SteeringSpec.from_dict(given)
-        check_prompt_free([spec])
-        if self.spec is not None:
+        body = config.extra_body or {}
+        if self.spec is not None and (SPEC in body or PLAIN in body):
             raise ValueFlowError(
                 f"the whole model is steered ({self.spec.fingerprint[:8]}) and a sample carries "
-                "a spec of its own: leave out -M steer=, or -T method=vector"
+                "steering of its own: leave out -M steer=, or the task that steers"
             )
+        if body.get(SPEC) is None:
+            return None
+        spec = SteeringSpec.from_dict(body[SPEC])
+        check_prompt_free([spec])
         return spec
 
-    def _render(self, messages: Sequence[ChatMessage]) -> str:
-        """The prompt; the whole run's steering prompt stands first in the first user turn."""
-        prompt = "" if self.spec is None else self.spec.prompt
+    def _render(
+        self, messages: Sequence[ChatMessage], prompt: str = "", plain: str | None = None
+    ) -> str:
+        """A conversation as the model wants it.
+
+        Args:
+            messages: The conversation.
+            prompt: Stands first in the first user turn.
+            plain: In place of the first user turn.
+        """
         turns = [{"role": message.role, "content": message.text} for message in messages]
         for turn in turns:
-            if prompt and turn["role"] == "user":
-                if prompt not in turn["content"]:
+            if turn["role"] == "user":
+                if plain is not None:
+                    turn["content"] = plain
+                elif prompt and prompt not in turn["content"]:
                     turn["content"] = f"{prompt}\n\n{turn['content']}"
                 break
         tokenizer = self.loaded.tokenizer
@@ -148,10 +161,10 @@ class SteeredAPI(ModelAPI):
         return "\n\n".join(turn["content"] for turn in turns)
 
     def _generate(self, kind: Hashable, rows: list[Any]) -> list[Any]:
-        """One batch: (prompt, spec, sampling) each -> outputs."""
+        """One batch: (prompt, the same unsteered, spec, sampling) each -> outputs."""
         import torch
 
-        prompts, specs, samplings = (list(column) for column in zip(*rows, strict=True))
+        prompts, unsteered, specs, samplings = (list(column) for column in zip(*rows, strict=True))
         sampling: Sampling = samplings[0]
         ids, mask = self.loaded.encode(prompts)
         if sampling.seed is not None:
@@ -178,11 +191,11 @@ class SteeredAPI(ModelAPI):
         ]
         plain = replace(self.loaded, rendered_already=True)
         texts = [output.completion for output in outputs]
-        losses = answer_losses(plain, prompts, texts, batch_size=len(rows))
+        losses = surprises(plain, unsteered, texts, batch_size=len(rows))
         for output, spec, loss in zip(outputs, specs, losses, strict=True):
             output.metadata = {
                 "valueflow_steering": None if spec is None else spec.fingerprint,
-                LOSS: loss if math.isfinite(loss) else None,
+                LOSS: loss,
             }
         return outputs
 
@@ -202,7 +215,7 @@ class SteeredAPI(ModelAPI):
                     stop_reason="max_tokens" if told >= sampling.max_tokens else "stop",
                     logprobs=None
                     if scores is None
-                    else _logprobs(kept, scores, sampling.top, tokenizer),
+                    else logprobs(kept, scores, sampling.top, tokenizer),
                 )
             ],
             usage=ModelUsage(input_tokens=asked, output_tokens=told, total_tokens=asked + told),
@@ -216,22 +229,3 @@ class SteeredAPI(ModelAPI):
             if token in known:
                 return place
         return len(tokens)
-
-
-def _logprobs(tokens: Any, scores: Any, top: int, tokenizer: Any) -> Logprobs:
-    content = []
-    for token, row in zip(tokens.tolist(), scores, strict=False):
-        best = row.topk(top) if top else None
-        content.append(
-            Logprob(
-                token=tokenizer.decode([token]),
-                logprob=float(row[token]),
-                top_logprobs=None
-                if best is None
-                else [
-                    TopLogprob(token=tokenizer.decode([int(i)]), logprob=float(v))
-                    for v, i in zip(best.values, best.indices, strict=True)
-                ],
-            )
-        )
-    return Logprobs(content=content)

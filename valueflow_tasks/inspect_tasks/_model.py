@@ -13,6 +13,7 @@ from inspect_ai.model import (
     modelapi,
 )
 from inspect_ai.tool import ToolChoice, ToolInfo
+from valueflow_scorers import ValueFlowError
 from valueflow_scorers._errors import unknown
 
 from ..controls import check_mode, control_answer
@@ -65,12 +66,21 @@ class ValueFlowAPI(ModelAPI):
     """The provider's front door: the model's name says which of its APIs is meant."""
 
     def __new__(cls, model_name: str, *args: Any, **kwargs: Any) -> ModelAPI:  # type: ignore[misc]
-        """An API of another class, which Python then does not initialise a second time."""
-        if model_name.startswith("hf/"):
-            from ._hf import SteeredAPI
+        """An API of another class, which Python then does not initialise a second time.
 
+        Raises:
+            ValueFlowError: as the API, and where a package is missing that it needs.
+        """
+        if not model_name.startswith("hf/"):
+            return ControlAPI(model_name, *args, **kwargs)
+        from ._hf import SteeredAPI
+
+        try:
             return SteeredAPI(model_name, *args, **kwargs)
-        return ControlAPI(model_name, *args, **kwargs)
+        except ModuleNotFoundError as error:
+            raise ValueFlowError(
+                f"valueflow/hf needs {error.name}: pip install 'valueflow-tasks[hf]'"
+            ) from None
 
 
 @modelapi(name="valueflow")

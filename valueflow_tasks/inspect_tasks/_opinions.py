@@ -23,7 +23,7 @@ from ..opinions._prompt import letters, opinion_turn, own_order, read_letter
 from ..opinions._survey import Question
 from ..settings import parse_list
 from ._scorer import flat
-from ._tasks import VERSION
+from ._tasks import VERSION, known
 
 OWN = "valueflow_opinions"
 """Key of a sample's and a log's metadata under which our entries stand."""
@@ -40,6 +40,7 @@ def valueflow_opinions(
     groups: str | list[str] | None = None,
     arms: str | list[str] | None = None,
     answer: str = "letter",
+    **unknown: Any,
 ) -> Task:
     """How well groups' opinions are predicted from their value profiles.
 
@@ -51,7 +52,9 @@ def valueflow_opinions(
         arms: Of `default`, `attribute`, `profile` and `wrong`; all by default.
         answer: The `letter` that the model writes, or the `loglikelihood` of each letter as its
             first token, for models that give log-probabilities.
+        unknown: Refused.
     """
+    known(locals())
     named = {"groups": groups, "arms": arms}
     listed = {name: parse_list(one) for name, one in named.items() if one is not None}
     plain = {"survey": survey, "questions": questions, "profile": profile, "answer": answer}

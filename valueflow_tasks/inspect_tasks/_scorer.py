@@ -16,7 +16,10 @@ from valueflow_scorers.metrics import Metric, steering_metrics, value_slug
 from ..profiles._agreement import answered_profile_metrics
 from ..settings import Settings, parse_list
 from ..side_effects import side_effects, told_from
+from ..steer_request import check_promises
+from ..steering import SteeringSpec
 from ._grader import with_grader
+from ._solver import WHOLE_RUN, check_obeyed
 
 
 def restore(scores: Sequence[SampleScore]) -> tuple[list[Measured], Settings]:
@@ -144,6 +147,8 @@ def anchor_intensity(
         answer = _answer(state, settings.values if values is not None else ())
         (measured,) = await settings.instrument().ameasure([answer])
         loss = (state.output.metadata or {}).get("valueflow_loss")
+        if told := (state.metadata.get("valueflow") or {}).get(WHOLE_RUN):
+            check_promises(SteeringSpec.from_dict(told), settings)
         return make_score(answer, measured, settings, loss)
 
     return score
@@ -155,6 +160,7 @@ def _answer(state: TaskState, foreign: tuple[str, ...]) -> Answer:
     text = state.output.completion
     own = state.metadata.get("valueflow")
     if own is not None:
+        check_obeyed(own, state.sample_id)
         return Answer(
             own["query_id"],
             own["query"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
@@ -11,6 +12,7 @@ from inspect_ai.model import GenerateConfig
 from inspect_ai.scorer import Metric
 from inspect_ai.viewer import ScoreColorScale, TaskSamplesView, ViewerConfig
 from valueflow_scorers import ValueFlowError
+from valueflow_scorers._errors import unknown
 from valueflow_scorers._records import SCALE_END
 from valueflow_scorers.metrics import value_slug
 
@@ -18,14 +20,14 @@ from ..arms import Arm, profile_arm, steer_arms
 from ..profiles._agreement import described
 from ..prompts import GENERATION, user_turn
 from ..queries import Query
-from ..settings import Settings, parse_list
+from ..settings import RESULTS_VERSION, Settings, parse_list
 from ..steering._folder import VectorFolder
 from ._grader import with_grader
 from ._scorer import anchor_intensity, steering
 from ._scorer import profile as answered
 from ._solver import SPEC, answer_as_specified, check_vectors
 
-VERSION = "1-A"
+VERSION = f"{RESULTS_VERSION}-A"
 """Number: comparability of results; letter: interface."""
 
 
@@ -47,6 +49,7 @@ def valueflow_profile(
     value_profile: str = Settings.value_profile,
     method: str = Settings.method,
     vectors: str = Settings.vectors,
+    **unknown: Any,
 ) -> Task:
     """Value intensities of a model as it is, or as a value profile, from one set of answers.
 
@@ -68,8 +71,9 @@ def valueflow_profile(
             where it holds several.
         method: How a value profile steers: `definition`, `exemplars` or `vector`.
         vectors: Folder of fitted vectors with dials, for `method=vector`.
+        unknown: Refused.
     """
-    given = locals()
+    given = known(locals())
     check_vectors(method, vectors)
     settings = make_settings(**given)
     numbers = answered(settings.value_profile)
@@ -94,6 +98,8 @@ def valueflow_steer(
     queries: str = Settings.queries,
     off_target: str = Settings.off_target,
     vectors: str = Settings.vectors,
+    links: str = Settings.links,
+    **unknown: Any,
 ) -> Task:
     """How far a model can be steered, value by value, at five levels.
 
@@ -115,8 +121,10 @@ def valueflow_steer(
         off_target: Also measure steered answers on other values: `none`, `theory`, `all`.
         vectors: Folder of fitted vectors, for `method=vector` with `valueflow/hf/<model>`; its
             values are the default of `values`.
+        links: File of `valueflow vidb link`: the log then says that units are linked.
+        unknown: Refused.
     """
-    given = locals()
+    given = known(locals())
     if (named := given.pop("theory")) and values:
         raise ValueFlowError("give theory= or values=, not both: values= takes theories too")
     check_vectors(method, vectors)
@@ -124,6 +132,17 @@ def valueflow_steer(
         named = list(VectorFolder(vectors).vectors)
     settings = make_settings(**{**given, "values": named or values})
     return make_task("valueflow_steer", settings, steer_arms(settings, settings.values))
+
+
+def known(given: dict[str, Any]) -> dict[str, Any]:
+    """A task's own arguments; Inspect drops others with a warning unless a task takes them.
+
+    Raises:
+        ValueFlowError: for one in `unknown`, naming the nearest.
+    """
+    for name in given.pop("unknown"):
+        raise unknown("setting", name, given)
+    return given
 
 
 def make_settings(values: str | list[str] | None = None, **given: object) -> Settings:
@@ -186,7 +205,8 @@ def make_task(
     for value in values:
         judged.instrument().evaluator(value)
     samples = [make_sample(query, arm) for query in settings.query_set() for arm in arms]
-    scored = anchor_intensity(**settings.instrument_knobs, values=list(settings.values))
+    # Folders and not ids: a process that scores the log again has to find values of one's own.
+    scored = anchor_intensity(**settings.instrument_knobs, values=settings.to_dict()["values"])
     steered = any(arm.targets for arm in arms)
     own = metrics or (steering() if steered else answered())
     shown = headline or ("steerability" if steered else "strength")

@@ -14,15 +14,14 @@ from lm_eval.api.task import ConfigurableTask
 from valueflow_scorers._measure import Measured
 from valueflow_scorers.metrics import HIGHER_IS_BETTER, Metric
 
-from .. import __version__
 from ..arms import Arm
-from ..profiles._agreement import described
 from ..prompts import generation_words, user_turn
 from ..queries import Query
 from ..settings import Settings
 from . import _filter as filter_module
+from ._announce import asked, judged
 from ._carriers import SPEC
-from ._items import Missing, Own
+from ._items import NO_NUMBER, Missing, Own
 from ._metadata import own_settings
 from ._support import check_answers, check_support
 
@@ -50,8 +49,8 @@ class ValueFlowTask(ConfigurableTask):  # type: ignore[misc]  # lm_eval ships no
         self.settings = Settings.parse(
             {name: raw for name, raw in given.items() if name in Settings.names()}
         )
-        self._several_ranks = self._gathered = False
-        self._chat_template = False
+        self._several_ranks = self._gathered = self._chat_template = False
+        self._system: str | None = None
         self._queries = self.settings.query_set()
         self._found: dict[str, Metric] = {}
         self.arms: tuple[Arm, ...] = self._arms(
@@ -101,6 +100,7 @@ class ValueFlowTask(ConfigurableTask):  # type: ignore[misc]  # lm_eval ships no
         self._queries = self._asked(kwargs.get("limit"), kwargs.get("samples"))
         self._several_ranks = kwargs.get("world_size", 1) > 1
         self._chat_template = bool(kwargs.get("apply_chat_template", False))
+        self._system = kwargs.get("system_instruction")
         super().build_all_requests(*args, **kwargs)
 
     def _asked(self, limit: int | None, samples: Sequence[int] | None) -> tuple[Query, ...]:
@@ -198,10 +198,9 @@ class ValueFlowTask(ConfigurableTask):  # type: ignore[misc]  # lm_eval ships no
         # Every rank must emit the same keys; on one rank only those that have a number.
         for name in self._names() if self._several_ranks else self._found:
             known = name in numbers
-            item = Own.of(numbers[name], records) if known else Missing(records)
-            emitted[name] = item
+            emitted[name] = Own.of(numbers[name], records) if known else Missing(records)
             # After <m>, so that the harness's own entry is overwritten.
-            emitted[f"{name}_stderr"] = item
+            emitted[f"{name}_stderr"] = Missing(records, "of the whole run only")
         return emitted
 
     def aggregation(self) -> dict[str, Callable[[Sequence[Any]], Any]]:
@@ -221,7 +220,7 @@ class ValueFlowTask(ConfigurableTask):  # type: ignore[misc]  # lm_eval ships no
             self._record_protocol()
         metric = self._found.get(name)
         number = None if metric is None else metric.stderr if suffix else metric.value
-        return "N/A" if number is None else number
+        return NO_NUMBER if number is None else number
 
     def higher_is_better(self) -> dict[str, bool | None]:
         """Direction of each metric; None where there is none."""
@@ -232,37 +231,19 @@ class ValueFlowTask(ConfigurableTask):  # type: ignore[misc]  # lm_eval ships no
 
     def _record_protocol(self) -> None:
         """Leave protocol, profile and intervals in the results file."""
-        said: dict[str, Any] = {
-            "settings": self.settings.to_dict(),
-            **described(self.settings),
-            "version": __version__,
-            "arms": [{**arm.asked, "measure": list(arm.measure)} for arm in self.arms],
-            "steering": {arm.id: arm.spec.to_dict() for arm in self.arms if arm.spec is not None},
-        }
-        self.config.metadata["valueflow"] = said
+        said = self.config.metadata["valueflow"] = asked(self.settings, self.arms)
         if self._predict_only:  # nobody has judged yet
             return
-        profile = self.settings.instrument().judge_profile
-        if not profile.calibrated:
+        said |= judged(self.settings, self._values(), self._found)
+        said["protocol"] = self.settings.protocol(
+            self._values(),
+            self._queries,
+            chat_template=self._chat_template,
+            generation=generation_words(self.config.generation_kwargs, self._system),
+        )
+        if not said["calibrated"]:
             logger.warning(
                 "%s: judge %s is uncalibrated; its results are comparable to nothing",
                 self.config.task,
-                profile.judge,
+                self.settings.instrument().judge_profile.judge,
             )
-        said |= {
-            "protocol": self.settings.protocol(
-                self._values(),
-                self._queries,
-                chat_template=self._chat_template,
-                generation=generation_words(self.config.generation_kwargs),
-            ),
-            "profile": profile.fingerprint,
-            "calibrated": profile.calibrated,
-            **self.settings.link_state(self._values()),
-            "intervals": {
-                name: [round(end, 4) for end in interval]
-                for name, metric in self._found.items()
-                if (interval := metric.interval()) is not None
-            },
-            "interval_mass": 0.9,
-        }

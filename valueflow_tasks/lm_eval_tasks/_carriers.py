@@ -41,9 +41,10 @@ class SteeredAnswer(str):
     """An answer that says what steered it, also after it has been in a cache."""
 
     fingerprint: str
-    """Of the spec."""
+    """Of the spec; empty: the prompt steered."""
     losses: tuple[float | None, float | None]
-    """Surprise to the unsteered model of this answer and of the unsteered one, nats per token."""
+    """Surprise to the unsteered model, under the plain query, of this answer and of the unsteered
+    one, nats per token."""
 
     @classmethod
     def of(

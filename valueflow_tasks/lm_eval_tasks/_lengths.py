@@ -6,7 +6,8 @@ padding. A row is recognised by its tokens, which are noted before the call.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from valueflow_scorers import ValueFlowError
@@ -21,6 +22,16 @@ class PromptLengths:
     def __init__(self) -> None:
         """Nothing noted."""
         self._known: dict[tuple[int, ...], int] = {}
+        self._probing = False
+
+    @contextmanager
+    def probing(self) -> Iterator[None]:
+        """While the harness looks for a batch size with rows that are nobody's."""
+        self._probing = True
+        try:
+            yield
+        finally:
+            self._probing = False
 
     def in_rounds(
         self,
@@ -68,13 +79,13 @@ class PromptLengths:
         return [self._length(row) for row in rows.tolist()]
 
     def _length(self, row: list[int]) -> int:
+        if self._probing:
+            return len(row)
         for end in range(len(row), 0, -1):
             if (length := self._known.get(tuple(row[:end]))) is not None:
                 return length
             if row[end - 1] != 0:  # not padding: nothing shorter can be this row
                 break
-        if not self._known or not any(row):  # the harness probing for a batch size
-            return len(row)
         raise ValueFlowError(
             "a log-likelihood row is none of the requests: steer with scope 'all', or report this"
         )

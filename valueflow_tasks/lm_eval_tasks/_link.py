@@ -58,9 +58,12 @@ def link() -> Path:
     target = linked_folder()
     _refuse_foreign(target)
     try:
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(config_folder(), target, ignore=shutil.ignore_patterns("__pycache__"))
+        _remove(target)
+        target.mkdir()
+        # First, so that a copy that is interrupted is known as ours.
         (target / _MARK).write_text("remove with: valueflow link --undo\n", "utf-8")
+        unwanted = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(config_folder(), target, ignore=unwanted, dirs_exist_ok=True)
     except OSError as error:
         raise ValueFlowError(
             f"cannot write {target} ({error.strerror}): use `valueflow lm-eval …`, which needs no "
@@ -69,16 +72,36 @@ def link() -> Path:
     return target
 
 
-def unlink() -> Path:
+def unlink() -> Path | None:
     """Remove the copied YAML.
 
+    Returns:
+        Where it was; None if it was nowhere.
+
     Raises:
-        ValueFlowError: if the folder is not ours.
+        ValueFlowError: if the folder is not ours, or cannot be removed.
     """
     target = linked_folder()
     _refuse_foreign(target)
-    shutil.rmtree(target, ignore_errors=True)
-    return target
+    try:
+        return target if _remove(target) else None
+    except OSError as error:
+        raise ValueFlowError(
+            f"cannot remove {target} ({error.strerror}): remove it by hand"
+        ) from None
+
+
+def _remove(target: Path) -> bool:
+    """Remove a copy, its mark last; whether there was one."""
+    if not target.exists():
+        return False
+    for path in target.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != _MARK:
+            path.unlink()
+    shutil.rmtree(target)
+    return True
 
 
 def _files(folder: Path) -> set[str]:

@@ -6,6 +6,7 @@ import difflib
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from lm_eval._cli.utils import split_top_level
@@ -34,8 +35,9 @@ def own_settings(metadata: Mapping[str, Any], more: Sequence[str] = ()) -> dict[
         ValueFlowError: for an unknown key, naming the nearest.
     """
     known = (*Settings.names(), *more)
-    named = given_keys(sys.argv, "metadata")
-    models = given_keys(sys.argv, "model_args") - named
+    line = _command_line()
+    named = given_keys(line, "metadata")
+    models = given_keys(line, "model_args") - named
     for key in metadata:
         if key in known or key in _OURS or key in models:
             continue
@@ -44,6 +46,13 @@ def own_settings(metadata: Mapping[str, Any], more: Sequence[str] = ()) -> dict[
     if "vectors" in named and metadata.get("method") != "vector":
         raise ValueFlowError("--metadata vectors=DIR steers only with method=vector: give both")
     return {key: value for key, value in metadata.items() if key in known and key not in models}
+
+
+def _command_line() -> list[str]:
+    """The harness's arguments; none where another program calls it, whose options are its own."""
+    program = Path(sys.argv[0])
+    name = program.parent.name if program.stem == "__main__" else program.stem
+    return sys.argv[1:] if name in ("lm_eval", "lm-eval") else []
 
 
 def given_keys(arguments: Sequence[str], name: str) -> set[str]:
@@ -87,7 +96,10 @@ def _keys(text: str) -> Iterator[str]:
 
 
 def _filed(path: str, name: str) -> Iterator[str]:
-    content = EvaluatorConfig.load_yaml_config(path).get(name)
+    try:
+        content = EvaluatorConfig.load_yaml_config(path).get(name)
+    except (OSError, ValueError, TypeError):  # the harness says what is wrong with it
+        return
     if isinstance(content, dict):
         yield from content
     elif content:

@@ -9,17 +9,25 @@ from typing import Any
 
 from lm_eval.api.instance import Instance
 from lm_eval.api.registry import register_model
-from lm_eval.models.huggingface import HFLM
 from valueflow_scorers import ValueFlowError
 
+try:
+    from lm_eval.models.huggingface import HFLM
+except ModuleNotFoundError as error:
+    raise ValueFlowError(
+        f"valueflow-hf needs {error.name}: pip install 'valueflow-tasks[hf]'"
+    ) from None
+
 from ..bundled import model_path
-from ..steer_request import read_steer
+from ..settings import Settings
+from ..steer_request import check_promises, read_steer
 from ..steering import SteeringSpec
 from ..steering._answer import Loaded
 from ..steering._batch import VectorLibrary, check_prompt_free, steer_rows
-from ..steering._capture import answer_losses
-from ._carriers import SPEC, RestoringHook, SteeredAnswer, SteeredPrompt, check_cache, own_spec
+from ..steering._surprise import surprises
+from ._carriers import SPEC, RestoringHook, SteeredPrompt, check_cache, own_spec
 from ._lengths import PromptLengths
+from ._plain import are_steered, is_ours, with_losses
 from ._support import declare_support
 
 _FREE_KEYS = (SPEC,)
@@ -54,7 +62,8 @@ class SteeredHF(HFLM):  # type: ignore[misc]  # lm_eval ships no types
         Raises:
             ValueFlowError: for a bad `steer`, or vectors of another model.
         """
-        self.spec = read_steer(steer, vectors, method)
+        name = pretrained if isinstance(pretrained, str) else pretrained.name_or_path
+        self.spec = read_steer(steer, vectors, method, name)
         self.library = VectorLibrary()
         if isinstance(pretrained, str):
             pretrained = model_path(pretrained)
@@ -121,11 +130,7 @@ class SteeredHF(HFLM):  # type: ignore[misc]  # lm_eval ships no types
         """Answer requests; equal ones are generated once, whatever task they come from."""
         specs = [own_spec(request.args[1]) for request in requests]
         check_prompt_free(specs)
-        if self.spec is not None and any(specs):
-            raise ValueFlowError(
-                f"the whole model is steered ({self.spec.fingerprint[:8]}) and requests carry "
-                "specs of their own: leave out steer=, or method=vector"
-            )
+        self._check_whole_run(requests, specs)
         carried = [
             self._carried(request, spec) for request, spec in zip(requests, specs, strict=True)
         ]
@@ -133,38 +138,31 @@ class SteeredHF(HFLM):  # type: ignore[misc]  # lm_eval ships no types
         once = dict(zip(keys, carried, strict=True))
         found = super().generate_until(list(once.values()), disable_tqdm=disable_tqdm)
         answers = dict(zip(once, found, strict=True))
-        losses = self._losses(requests, specs, [answers[key] for key in keys])
-        marked = []
-        for request, key, spec in zip(requests, keys, specs, strict=True):
-            text = answers[key]
-            if spec is not None:
-                text = SteeredAnswer.of(text, spec.fingerprint, losses[request.args[0], text])
-            marked.append(text)
-        return marked
+        return with_losses(requests, specs, [answers[key] for key in keys], self._surprises)
 
-    def _losses(
-        self,
-        requests: Sequence[Instance],
-        specs: Sequence[SteeringSpec | None],
-        answers: Sequence[str],
-    ) -> dict[tuple[str, str], tuple[float | None, float | None]]:
-        """How surprising steered answers, and unsteered ones, are to the unsteered model."""
-        if not any(specs):
-            return {}
-        told = dict.fromkeys(
-            (request.args[0], text) for request, text in zip(requests, answers, strict=True)
+    def _check_whole_run(
+        self, requests: Sequence[Instance], specs: Sequence[SteeringSpec | None]
+    ) -> None:
+        """Refuse steering upon steering, and warn of another ruler than the dial's."""
+        if self.spec is None:
+            return
+        if any(are_steered(requests, specs)):
+            raise ValueFlowError(
+                f"the whole model is steered ({self.spec.fingerprint[:8]}) and requests carry "
+                "steering of their own: leave out steer=, or the task that steers"
+            )
+        settings = [request.doc["settings"] for request in requests if is_ours(request)]
+        for one in {repr(one): one for one in settings}.values():
+            check_promises(self.spec, Settings.parse(one))
+
+    def _surprises(self, contexts: Sequence[str], texts: Sequence[str]) -> list[float | None]:
+        return surprises(
+            Loaded(self.model, self.tokenizer, self.library, rendered_already=True),
+            contexts,
+            texts,
+            batch_size=self.batch_size if isinstance(self.batch_size, int) else 16,
+            max_length=self.max_length,
         )
-        loaded = Loaded(self.model, self.tokenizer, self.library, rendered_already=True)
-        size = self.batch_size if isinstance(self.batch_size, int) else 16
-        contexts, texts = [pair[0] for pair in told], [pair[1] for pair in told]
-        found = answer_losses(loaded, contexts, texts, batch_size=size)
-        known = dict(zip(told, found, strict=True))
-        plain = {
-            request.args[0]: known[request.args[0], text]
-            for request, spec, text in zip(requests, specs, answers, strict=True)
-            if spec is None
-        }
-        return {pair: (loss, plain.get(pair[0])) for pair, loss in known.items()}
 
     def _carried(self, request: Instance, spec: SteeringSpec | None) -> Instance:
         context, arguments = request.args[0], request.args[1]
@@ -219,6 +217,10 @@ class SteeredHF(HFLM):  # type: ignore[misc]  # lm_eval ships no types
             return found
         return self._lengths.in_rounds(requests, self.max_length, super()._loglikelihood_tokens,
                                        kwargs)  # fmt: skip
+
+    def _detect_batch_size(self, *args: Any, **kwargs: Any) -> int:
+        with self._lengths.probing():
+            return int(super()._detect_batch_size(*args, **kwargs))
 
     def _model_call(self, inps: Any, *args: Any, **kwargs: Any) -> Any:
         steering: AbstractContextManager[None] = nullcontext()

@@ -7,8 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..bundled import model_path
 from ._batch import VectorLibrary, steer_rows
+from ._installed import check_installed
 from ._spec import SteeringSpec
+
+_ORIGIN = ("revision", "trust_remote_code", "token", "subfolder", "cache_dir", "local_files_only")
+"""Arguments of `from_pretrained` that a tokenizer takes as its model does."""
 
 
 @dataclass(frozen=True)
@@ -54,18 +59,21 @@ def load_model(name: str, *, device: str | None = None, dtype: str = "auto", **r
         name: Hub name, path, or `bundled`.
         device: Such as `cpu` or `cuda`; None: CUDA if there is one.
         dtype: As `from_pretrained` takes it.
-        rest: For `from_pretrained`.
+        rest: For `from_pretrained`; what says where the model comes from holds for its tokenizer.
+
+    Raises:
+        ValueFlowError: without torch or transformers.
     """
+    check_installed()
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    from ..bundled import model_path
 
     path = model_path(name)
     model: Any = AutoModelForCausalLM.from_pretrained(path, dtype=dtype, **rest)
     if not hasattr(model, "hf_device_map"):
         model = model.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    tokenizer = AutoTokenizer.from_pretrained(path)
+    origin = {name: rest[name] for name in _ORIGIN if name in rest}
+    tokenizer = AutoTokenizer.from_pretrained(path, **origin)
     tokenizer.padding_side = "left"
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
@@ -121,5 +129,10 @@ def answer(
 
 def model_name(loaded: Loaded) -> str:
     """What the model calls itself; of a local path the last part."""
-    name = str(getattr(loaded.model, "name_or_path", "") or "")
-    return Path(name).name if Path(name).is_dir() else name
+    return short_name(str(getattr(loaded.model, "name_or_path", "") or ""))
+
+
+def short_name(model: str) -> str:
+    """A hub name as it is; of a local path, or of `bundled`, the last part."""
+    path = Path(model_path(model))
+    return path.name if path.is_dir() else model

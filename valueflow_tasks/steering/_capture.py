@@ -63,14 +63,14 @@ def capture(
     if not turns or any(not text.strip() for text in answers):
         raise ValueFlowError("activations need at least one text, and no answer may be empty")
     decoder = find_decoder(loaded.model, layers)
-    rows = [_tokens(loaded, turn, text) for turn, text in zip(turns, answers, strict=True)]
+    rows = [tokens_of(loaded, turn, text) for turn, text in zip(turns, answers, strict=True)]
     order = sorted(range(len(rows)), key=lambda index: -len(rows[index][0]))
     means: list[Tensor | None] = [None] * len(rows)
     norms = torch.zeros(len(decoder.layers), dtype=torch.float64)
     total = 0
     for start in range(0, len(order), batch_size):
         chosen = order[start : start + batch_size]
-        ids, mask, answer = _padded([rows[index] for index in chosen], loaded)
+        ids, mask, answer = padded([rows[index] for index in chosen], loaded)
         sums = _Sums(answer, {}, {})
         removers = [
             layer.register_forward_hook(_reader(number, sums)).remove
@@ -103,7 +103,7 @@ def _reader(number: int, sums: _Sums) -> Callable[..., None]:
     return hook
 
 
-def _tokens(loaded: Loaded, turn: str, answer: str) -> tuple[list[int], int]:
+def tokens_of(loaded: Loaded, turn: str, answer: str) -> tuple[list[int], int]:
     """Token ids of turn and answer, and where the answer begins."""
     special = not getattr(loaded.tokenizer, "chat_template", None)
     asked = loaded.tokenizer(loaded.rendered(turn), add_special_tokens=special)["input_ids"]
@@ -111,7 +111,7 @@ def _tokens(loaded: Loaded, turn: str, answer: str) -> tuple[list[int], int]:
     return [*asked, *told], len(asked)
 
 
-def _padded(rows: Sequence[tuple[list[int], int]], loaded: Loaded) -> tuple[Any, Any, Any]:
+def padded(rows: Sequence[tuple[list[int], int]], loaded: Loaded) -> tuple[Any, Any, Any]:
     """Ids, attention mask and answer mask, padded on the right, [batch, tokens]."""
     import torch
 
@@ -123,37 +123,3 @@ def _padded(rows: Sequence[tuple[list[int], int]], loaded: Loaded) -> tuple[Any,
     answer = torch.stack([(place >= begin) & (place < len(row)) for row, begin in rows])
     device = loaded.model.device
     return ids.to(device), mask.long().to(device), answer.float().to(device)
-
-
-def answer_losses(
-    loaded: Loaded, turns: Sequence[str], answers: Sequence[str], *, batch_size: int = 16
-) -> list[float]:
-    """How surprising answers are to the unsteered model, nats per token.
-
-    Perplexity is the exponential of the mean.
-
-    Args:
-        loaded: The model; call this outside any `steer` context.
-        turns: User turns without steering.
-        answers: An answer to each; an empty one gives NaN.
-        batch_size: Texts per forward pass.
-    """
-    import torch
-
-    rows = [_tokens(loaded, turn, text) for turn, text in zip(turns, answers, strict=True)]
-    order = sorted(range(len(rows)), key=lambda index: -len(rows[index][0]))
-    losses = [float("nan")] * len(rows)
-    for start in range(0, len(order), batch_size):
-        chosen = order[start : start + batch_size]
-        ids, mask, answer = _padded([rows[index] for index in chosen], loaded)
-        with torch.inference_mode():
-            logits = loaded.model(input_ids=ids, attention_mask=mask, use_cache=False).logits
-            each = torch.nn.functional.cross_entropy(
-                logits[:, :-1].float().transpose(1, 2), ids[:, 1:], reduction="none"
-            )
-        weight = answer[:, 1:]
-        sums, counts = (each * weight).sum(1), weight.sum(1)
-        for row, index in enumerate(chosen):
-            if counts[row] > 0:
-                losses[index] = float(sums[row] / counts[row])
-    return losses

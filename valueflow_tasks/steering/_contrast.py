@@ -45,7 +45,8 @@ def contrast_texts(loaded: Loaded, value: str, source: str, queries: Sequence[Qu
         queries: Development queries, for `prompts`.
 
     Raises:
-        ValueFlowError: for an unknown source, a malformed file, or a text of the panel.
+        ValueFlowError: for an unknown source, a malformed file, a text of the panel, or a text
+            that answers a test query.
     """
     if source == "prompts":
         asked = [(query, level) for query in queries for level in STRONG]
@@ -62,6 +63,7 @@ def contrast_texts(loaded: Loaded, value: str, source: str, queries: Sequence[Qu
         rows = [("", text, float(n)) for n, texts in exemplars(value).items() for text in texts]
     elif Path(source).suffix in (".jsonl", ".json"):
         rows = _own_texts(Path(source))
+        refuse_test_queries([Query(query, query) for query, _, _ in rows])
     else:
         raise unknown("source of contrast texts", source, [*SOURCES, "FILE.jsonl"])
     _refuse_panel_texts(value, [text for _, text, _ in rows])
@@ -82,9 +84,11 @@ def contrast_texts(loaded: Loaded, value: str, source: str, queries: Sequence[Qu
 def _own_texts(path: Path) -> list[tuple[str, str, float]]:
     rows = []
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = path.read_text("utf-8-sig").splitlines()
     except OSError as error:
         raise ValueFlowError(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueFlowError(f"{path} is no UTF-8: save it as UTF-8") from None
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -117,9 +121,14 @@ def refuse_test_queries(queries: Sequence[Query]) -> None:
     Raises:
         ValueFlowError: for the first test query.
     """
-    reported = {query.text for query in load_queries("test")}
+    reported = {_words(query.text) for query in load_queries("test")}
     for query in queries:
-        if query.text in reported:
+        if _words(query.text) in reported:
             raise ValueFlowError(
                 f"query {query.id!r} is a test query: what is fitted or chosen sees `dev` only"
             )
+
+
+def _words(text: str) -> str:
+    """A text without what copying changes: case and the width of spaces."""
+    return " ".join(text.casefold().split())

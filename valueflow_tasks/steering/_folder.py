@@ -4,23 +4,29 @@ Toward support and against it the same vector may serve with a sign, or a second
 beside it (`….against.safetensors`), which then takes all levels below 0 with their size.
 
 `valueflow vectors fit -o DIR` writes it; `vectors=DIR` reads it in both harnesses. The dose of
-one level stands in the vector's own `fit` entry, so a file says by itself how it is to be used.
+one level stands in the vector's own `fit` entry, and so do its unit and scope where they are not
+the usual ones: a file says by itself how it is to be used.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from valueflow_scorers import ValueFlowError
 from valueflow_scorers._errors import unknown
 
 from ._canonical import sha256
-from ._spec import SteeringSpec, Target, VectorDose
+from ._spec import Promise, SteeringSpec, Target, VectorDose
 from ._vector import SteeringVector
 
 DOSE = "dose_per_level"
-"""Entry of a vector's `fit`: the coefficient, in residual norms, that one level is worth."""
+"""Entry of a vector's `fit`: the coefficient that one level is worth, in residual norms unless
+the entry `unit` says `raw`."""
+_AGAINST = ".against"
 
 
 def vector_file(folder: str | Path, value: str) -> Path:
@@ -30,12 +36,33 @@ def vector_file(folder: str | Path, value: str) -> Path:
 
 def against_file(folder: str | Path, value: str) -> Path:
     """Where the vector for levels below 0 lies, if the value has one of its own."""
-    return Path(folder) / f"{value.replace('/', '-')}.against.safetensors"
+    return _beside(vector_file(folder, value))
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{path.stem}{_AGAINST}{path.suffix}")
 
 
 def dial_file(folder: str | Path, value: str) -> Path:
     """Where a value's dose-response curve lies in a folder."""
     return Path(folder) / f"{value.replace('/', '-')}.dial.json"
+
+
+def prompt_dial_file(model: str, value: str, method: str) -> Path:
+    """Where `valueflow vectors calibrate --arm prompt` keeps the curve of a model's prompts.
+
+    The environment variable VALUEFLOW_DIALS, else the user's cache folder.
+
+    Args:
+        model: Its short name.
+        value: The value.
+        method: How the prompts steer.
+    """
+    from platformdirs import user_cache_path
+
+    given = os.environ.get("VALUEFLOW_DIALS")
+    store = Path(given) if given else user_cache_path("valueflow") / "dials"
+    return dial_file(store / model.replace("/", "--") / method, value)
 
 
 @dataclass(frozen=True)
@@ -60,8 +87,14 @@ class Fitted:
         return sha256(self.vector.fingerprint, self.against.fingerprint)
 
     @property
+    def how(self) -> dict[str, Any]:
+        """Unit of its doses, and the tokens it acts on."""
+        fit = self.vector.fit
+        return {"unit": str(fit.get("unit", "residual")), "scope": str(fit.get("scope", "all"))}
+
+    @property
     def dose_per_level(self) -> float:
-        """Coefficient of one level, in residual norms.
+        """Coefficient of one level, in the vector's unit.
 
         Raises:
             ValueFlowError: if the vector says nothing of its dose.
@@ -69,7 +102,7 @@ class Fitted:
         if DOSE not in self.vector.fit:
             raise ValueFlowError(
                 f"the vector of {self.value} carries no {DOSE}: fit it with `valueflow vectors "
-                "fit`, or steer by a JSON spec with a coefficient of your own"
+                "fit`, or give --dose on export, a coefficient in a JSON spec"
             )
         return float(self.vector.fit[DOSE])
 
@@ -78,6 +111,18 @@ class Fitted:
         if dose < 0 and self.against is not None:
             return self.against, -dose
         return self.vector, dose
+
+
+def load_fitted(path: str | Path) -> Fitted:
+    """The vector of a file, and the one against that lies beside it, if there is one.
+
+    Raises:
+        ValueFlowError: if a file is missing or no vector.
+    """
+    other = _beside(Path(path))
+    return Fitted(
+        SteeringVector.load(path), SteeringVector.load(other) if other.is_file() else None
+    )
 
 
 class VectorFolder:
@@ -97,17 +142,16 @@ class VectorFolder:
             )
         self.vectors: dict[str, Fitted] = {}
         for path in sorted(self.folder.glob("*.safetensors")):
-            if path.name.endswith(".against.safetensors"):
+            if path.stem.endswith(_AGAINST):
                 continue
-            vector = SteeringVector.load(path)
+            fitted = load_fitted(path)
+            vector = fitted.vector
             if path != vector_file(self.folder, vector.value):
                 raise ValueFlowError(
                     f"{path} holds the vector of {vector.value or 'no value'!r}; it must be called "
                     f"{vector_file(self.folder, vector.value or 'theory/value').name}"
                 )
-            other = against_file(self.folder, vector.value)
-            against = SteeringVector.load(other) if other.is_file() else None
-            self.vectors[vector.value] = Fitted(vector, against)
+            self.vectors[vector.value] = fitted
         if not self.vectors:
             raise ValueFlowError(f"no steering vector (*.safetensors) in {self.folder}")
 
@@ -122,7 +166,7 @@ class VectorFolder:
         return self.vectors[value]
 
     def dose(self, value: str, level: float) -> float:
-        """Coefficient of a level, in residual norms.
+        """Coefficient of a level, in the vector's unit.
 
         Raises:
             ValueFlowError: if the vector says nothing of its dose.
@@ -133,26 +177,38 @@ class VectorFolder:
         """What steers toward levels (real numbers) of one or several values.
 
         Raises:
-            ValueFlowError: for a value without a vector, or vectors of different scopes.
+            ValueFlowError: for a value without a vector, or vectors of different scopes or units.
         """
         return self.dosed(targets, {v: self.dose(v, level) for v, level in targets.items()})
 
-    def dosed(self, targets: dict[str, float], doses: dict[str, float]) -> SteeringSpec:
+    def dosed(
+        self,
+        targets: Mapping[str, float],
+        doses: Mapping[str, float],
+        promises: Iterable[Promise] = (),
+    ) -> SteeringSpec:
         """What steers with these coefficients; `targets` says what is asked for by them.
 
+        Args:
+            targets: Levels, by value.
+            doses: Coefficients, by value.
+            promises: What dials say of them.
+
         Raises:
-            ValueFlowError: for a value without a vector, or vectors of different scopes.
+            ValueFlowError: for a value without a vector, or vectors of different scopes or units.
         """
-        scopes = {str(self.vector(value).vector.fit.get("scope", "all")) for value in targets}
-        if len(scopes) > 1:
+        hows = [self.vector(value).how for value in targets]
+        if any(how != hows[0] for how in hows):
             raise ValueFlowError(
-                f"the vectors of {list(targets)} act on different tokens: {scopes}"
+                f"the vectors of {', '.join(targets)} act in different ways "
+                f"({', '.join(' '.join(how.values()) for how in hows)}): a spec has one unit and "
+                "one scope"
             )
-        (scope,) = scopes or {"all"}
         return SteeringSpec(
             targets=tuple(Target(value, level) for value, level in targets.items()),
             vectors=tuple(self._dose(value, doses[value]) for value in targets),
-            scope=scope,  # type: ignore[arg-type]  # checked on construction
+            promises=tuple(promises),
+            **(hows[0] if hows else {}),
         )
 
     def _dose(self, value: str, dose: float) -> VectorDose:

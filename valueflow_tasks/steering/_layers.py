@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from ._vector import SteeringVector
+
+logger = logging.getLogger(__name__)
 
 KNOWN_PATHS = (
     "model.layers",  # Llama, Qwen 2/3, Mistral, Gemma 1-3, Phi, Phi-3, OLMo 1/2, the MoE families
@@ -45,6 +49,8 @@ class Decoder:
     """Width of the residual stream; None if the model's configuration does not say."""
     model_id: str
     """What the model calls itself: a hub name or a path; empty if it has no name."""
+    revision: str = ""
+    """The commit it was loaded from; empty: not known."""
 
 
 def unwrap(model: nn.Module) -> nn.Module:
@@ -95,13 +101,14 @@ def find_decoder(model: nn.Module, layers: str | None = None) -> Decoder:
     owner = inner.get_submodule(path.rpartition(".")[0])
     width = getattr(config, "hidden_size", None)
     name = str(getattr(inner, "name_or_path", "") or "")
-    return Decoder(inner, owner, path, list(found), width, name)
+    commit = str(getattr(getattr(inner, "config", None), "_commit_hash", None) or "")
+    return Decoder(inner, owner, path, list(found), width, name, commit)
 
 
 def check_vectors(
     vectors: Sequence[SteeringVector], decoder: Decoder, model_id: str | None
 ) -> None:
-    """Refuse vectors that were made for another model.
+    """Refuse vectors that were made for another model; warn of another revision of it.
 
     Args:
         vectors: what is to be applied.
@@ -135,6 +142,16 @@ def check_vectors(
                 f"{whose} is not for {what}: fit one on this model, or, if you know that the two "
                 "share a residual stream, pass model_id='' to steer()"
             )
+        if vector.model_revision and decoder.revision not in ("", vector.model_revision):
+            _warn_of_revision(whose, vector.model_revision, what, decoder.revision)
+
+
+@cache  # once, not for every batch
+def _warn_of_revision(whose: str, fitted: str, what: str, loaded: str) -> None:
+    logger.warning(
+        "%s belongs to revision %s, %s is loaded at %s: its doses may not hold",
+        whose, fitted[:12], what, loaded[:12],
+    )  # fmt: skip
 
 
 def _same_model(one: str, other: str) -> bool:

@@ -53,6 +53,28 @@ class VectorDose:
 
 
 @dataclass(frozen=True)
+class Promise:
+    """What a dial said of an intensity that was asked for; nothing of it steers."""
+
+    value: str
+    """The value."""
+    asked: float
+    """The intensity that was asked for, points."""
+    expected: float
+    """The intensity that the dial's curve gives where it stands, points."""
+    low: float
+    """Lower end of the 90 % interval of the mean over `queries` new queries."""
+    high: float
+    """Upper end."""
+    queries: int
+    """Over how many new queries the interval is stated."""
+    judge: str
+    """The judge that the dial was measured with."""
+    profile: str
+    """Fingerprint of that judge's profile."""
+
+
+@dataclass(frozen=True)
 class SteeringSpec:
     """What steers one request: a prompt, vectors, or both.
 
@@ -73,10 +95,13 @@ class SteeringSpec:
     """Tokens that the vectors act on."""
     operator: Operator = "add"
     """What the vectors do."""
+    promises: tuple[Promise, ...] = ()
+    """What dials promise of it; no part of the fingerprint."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "targets", tuple(self.targets))
         object.__setattr__(self, "vectors", tuple(self.vectors))
+        object.__setattr__(self, "promises", tuple(self.promises))
         check_words(self.unit, self.scope, self.operator)
         names = [target.value for target in self.targets]
         if len(set(names)) < len(names):
@@ -109,8 +134,9 @@ class SteeringSpec:
     def fingerprint(self) -> str:
         """SHA-256 of what the spec does, 64 hex digits.
 
-        Where a file lies, the order of targets, vectors without effect, and the words of vectors
-        that are not there do not enter; all unsteered specs share one fingerprint.
+        Where a file lies, what a dial promises, the order of targets, vectors without effect, and
+        the words of vectors that are not there do not enter; all unsteered specs share one
+        fingerprint.
         """
         vectors = [[dose.fingerprint, dose.coefficient] for dose in self.acting_vectors]
         content: dict[str, Any] = {"version": VERSION}
@@ -145,6 +171,8 @@ class SteeringSpec:
     def to_dict(self) -> dict[str, Any]:
         """The spec as JSON data; `from_dict` reads it."""
         data = json.loads(canonical_json(asdict(self), "spec"))
+        if not self.promises:
+            del data["promises"]
         return {"version": VERSION, **data}
 
     def to_json(self) -> str:
@@ -156,8 +184,10 @@ class SteeringSpec:
         """Read a spec; keys that are left out have their defaults.
 
         Raises:
-            ValueFlowError: for another version, an unknown key, or a bad entry.
+            ValueFlowError: for another version, an unknown key, a bad entry, or no mapping.
         """
+        if not isinstance(data, Mapping):
+            raise ValueFlowError(f"a steering spec is a JSON object; given {data!r}")
         given = dict(data)
         version = given.pop("version", VERSION)
         if version != VERSION:
@@ -170,10 +200,11 @@ class SteeringSpec:
         try:
             given["targets"] = tuple(Target(**item) for item in given.get("targets", ()))
             given["vectors"] = tuple(VectorDose(**item) for item in given.get("vectors", ()))
+            given["promises"] = tuple(Promise(**item) for item in given.get("promises", ()))
         except TypeError as error:
             raise ValueFlowError(
                 "targets are objects with value and level, vectors objects with path, fingerprint "
-                f"and coefficient: {error}"
+                f"and coefficient, promises as a dial made them: {error}"
             ) from error
         return cls(**given)
 
@@ -188,8 +219,6 @@ class SteeringSpec:
             data = json.loads(text)
         except json.JSONDecodeError as error:
             raise ValueFlowError(f"a steering spec must be JSON: {error}") from error
-        if not isinstance(data, dict):
-            raise ValueFlowError(f"a steering spec is a JSON object; given {text!r}")
         return cls.from_dict(data)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from valueflow_scorers import ValueFlowError
 
 from ._coefficients import Coefficients, Dosage, read_coefficients
+from ._eager import run_as_written
 from ._generate import watch_generate
 from ._layers import Decoder, check_vectors, find_decoder
 from ._words import Operator, Scope, Unit, check_words
@@ -52,7 +53,8 @@ def steer(
     A model is steered by one thread at a time.
 
     Args:
-        model: decoder-only model of transformers, also inside PEFT or torch.compile.
+        model: decoder-only model of transformers, also inside PEFT or torch.compile; compiled
+            code does not run while it is steered, since it would go by the hooks.
         vectors: what steers; several may share a layer and act in this order.
         coefficients: [n_vectors] for every row or [batch, n_vectors], tensor or nested list;
             None in a list leaves the row alone whatever the operator. In `generate` a batch that
@@ -70,8 +72,8 @@ def steer(
 
     Raises:
         ValueFlowError: on entering, for unknown words, coefficients of another shape, a vector of
-            another model, or a missing residual norm; in a forward pass, for a batch of another
-            size or missing prompt lengths.
+            another model, a missing residual norm, or a compiled model under torch before 2.6; in
+            a forward pass, for a batch of another size or missing prompt lengths.
     """
     check_words(unit, scope, operator)
     decoder = find_decoder(model, layers)
@@ -84,6 +86,7 @@ def steer(
     from ._positions import Positions
 
     with ExitStack() as stack:
+        stack.enter_context(run_as_written(model))
         watch = stack.enter_context(watch_generate(decoder.model))
         positions = Positions(scope, watch, dosage.rows, prompt_lengths)
         stack.callback(

@@ -16,8 +16,8 @@ from ..prompts import user_turn
 from ..queries import Query
 from ..side_effects import Told
 from ._answer import Loaded, answer
-from ._capture import answer_losses
 from ._spec import SteeringSpec
+from ._surprise import answer_losses
 
 _SEED = 20260102
 
@@ -84,6 +84,9 @@ class Trial:
         Args:
             dose: One of `doses`.
             draws: How many bootstrap means, paired over doses.
+
+        Raises:
+            ValueFlowError: if no answer at the dose is scored.
         """
         cell = Cell(self.estimates(dose))
         point = float(cell.means(np.ones((1, cell.n)))[0])
@@ -98,8 +101,13 @@ class Trial:
         return point, error, means[:draws]
 
     def loss(self, dose: float) -> float:
-        """Mean surprise at a dose, nats per token."""
-        return float(np.nanmean(self.losses[dose]))
+        """Mean surprise at a dose, nats per token; NaN if all answers are empty."""
+        known = [loss for loss in self.losses[dose] if np.isfinite(loss)]
+        return float(np.mean(known)) if known else float("nan")
+
+    def share_unscored(self, dose: float) -> float:
+        """Share of the answers at a dose that have no number."""
+        return 1 - len(self.estimates(dose)) / len(self.queries)
 
 
 def _intensity(record: Measured, value: str) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from valueflow_scorers import ValueFlowError
 
 from ._canonical import canonical_json, sha256
+from ._installed import check_installed
 from ._words import HOOK_POINT, Unit
 
 if TYPE_CHECKING:
@@ -133,6 +135,7 @@ class SteeringVector:
         Raises:
             ValueFlowError: if there is no such file, or it is not a vector of this format.
         """
+        check_installed()
         from safetensors import SafetensorError, safe_open
 
         source = Path(path)
@@ -144,13 +147,16 @@ class SteeringVector:
                 direction = file.get_tensor("direction") if "direction" in file.keys() else None  # noqa: SIM118
         except SafetensorError as error:
             raise ValueFlowError(f"{source} is not a safetensors file: {error}") from error
-        described = json.loads(text)
-        if described.pop("format", None) != FORMAT or direction is None:
+        try:
+            described = dict(json.loads(text))
+            if described.pop("format", None) != FORMAT or direction is None:
+                raise ValueError("another format")
+            return cls(direction, **described)
+        except (TypeError, ValueError) as error:  # no JSON, no object, or other entries
             raise ValueFlowError(
-                f"{source} is safetensors but not a steering vector ({FORMAT}): "
+                f"{source} is safetensors but not a steering vector ({FORMAT}; {error}): "
                 "write one with SteeringVector.save"
-            )
-        return cls(direction, **described)
+            ) from None
 
     def _description(self) -> dict[str, Any]:
         numbers = {"layer": self.layer, "residual_norm": self.residual_norm}
@@ -170,9 +176,13 @@ class SteeringVector:
 
 
 def _whole(given: object, name: str, least: int) -> int:
-    if not isinstance(given, int) or isinstance(given, bool) or given < least:
+    try:
+        number = operator.index(given)  # type: ignore[arg-type]  # numpy's integers are whole too
+    except TypeError:
+        number = least - 1
+    if isinstance(given, bool) or number < least:
         raise ValueFlowError(f"{name} is {given!r}; it must be a whole number of at least {least}")
-    return given
+    return number
 
 
 def _unit(direction: torch.Tensor | Sequence[float]) -> torch.Tensor:

@@ -8,7 +8,7 @@ from valueflow_scorers._measure import Instrument
 
 from ..prompts import LEVELS, steering_text
 from ..queries import Query, load_queries
-from ._answer import Loaded
+from ._answer import Loaded, model_name
 from ._contrast import refuse_test_queries
 from ._folder import Fitted
 from ._trial import Condition, Trial, run_trial
@@ -53,7 +53,8 @@ def calibrate_vector(
     }
     trial = run_trial(loaded, fitted.value, asked, conditions, instrument, batch_size=batch_size)
     profile = instrument.judge_profile
-    return Dial.from_trial(trial, "vector", fitted.fingerprint, per_level, profile), trial
+    model = model_name(loaded)
+    return Dial.from_trial(trial, "vector", fitted.fingerprint, per_level, profile, model), trial
 
 
 def calibrate_prompts(
@@ -84,4 +85,5 @@ def calibrate_prompts(
         float(level): Condition(prompt=steering_text(value, level, method)) for level in LEVELS
     }
     trial = run_trial(loaded, value, asked, conditions, instrument, batch_size=batch_size)
-    return Dial.from_trial(trial, "prompt", method, 1.0, instrument.judge_profile), trial
+    model, profile = model_name(loaded), instrument.judge_profile
+    return Dial.from_trial(trial, "prompt", method, 1.0, profile, model), trial

@@ -11,22 +11,26 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.optimize import isotonic_regression
 from scipy.stats import norm
 from valueflow_scorers import ValueFlowError
-from valueflow_scorers._records import FloatArray
 
+from ._curve import monotone, nearest_dose
 from ._folder import Fitted
+from ._spec import Promise
 from ._trial import Trial
 
 FORMAT = "valueflow-dial-1"
 DRAWS = 200
+NEW_QUERIES = 70
+"""Over how many new queries a stated interval holds: as many as `test` has."""
+MOST_UNSCORED = 0.5
+"""A dose of which a larger share of the answers has no number is left out of the curve."""
 LEVELS_REACHED = 3.0
 """How far the dial reaches by default: three levels to either side."""
 
@@ -82,10 +86,18 @@ class Dial:
     """Monotone curves of bootstrap replicates over queries, [draws][doses]."""
     queries: int
     """Development queries behind each mean."""
+    model: str = ""
+    """The model that was steered; empty: as the vector says."""
 
     @classmethod
     def from_trial(
-        cls, trial: Trial, arm: str, identity: str, dose_per_level: float, judge: Any
+        cls,
+        trial: Trial,
+        arm: str,
+        identity: str,
+        dose_per_level: float,
+        judge: Any,
+        model: str = "",
     ) -> Dial:
         """Fit the curve to measured answers.
 
@@ -95,13 +107,19 @@ class Dial:
             identity: Fingerprint of what steers.
             dose_per_level: What one level is worth.
             judge: The judge's profile.
+            model: What was steered.
 
         Raises:
-            ValueFlowError: for fewer than three doses.
+            ValueFlowError: for fewer than three doses at which most answers are scored.
         """
-        if len(trial.doses) < 3:
-            raise ValueFlowError(f"a dial needs at least three doses, not {list(trial.doses)}")
-        points = [trial.mean(dose, DRAWS) for dose in trial.doses]
+        doses = tuple(dose for dose in trial.doses if trial.share_unscored(dose) <= MOST_UNSCORED)
+        if len(doses) < 3:
+            raise ValueFlowError(
+                f"a dial needs three doses at which most answers can be measured; of "
+                f"{[round(dose, 3) for dose in trial.doses]} only {[round(d, 3) for d in doses]} "
+                "have them: try smaller doses, or look at the answers"
+            )
+        points = [trial.mean(dose, DRAWS) for dose in doses]
         means = np.array([one[0] for one in points])
         errors = np.array([one[1] for one in points])
         weights = 1 / np.maximum(errors, 1e-3) ** 2
@@ -112,13 +130,14 @@ class Dial:
             identity,
             judge.judge,
             judge.fingerprint,
-            trial.doses,
+            doses,
             dose_per_level,
             tuple(map(float, means)),
             tuple(map(float, errors)),
-            tuple(map(float, _monotone(means, weights))),
-            tuple(tuple(map(float, _monotone(row, weights))) for row in replicates),
+            tuple(map(float, monotone(means, weights))),
+            tuple(tuple(map(float, monotone(row, weights))) for row in replicates),
             len(trial.queries),
+            model,
         )
 
     @property
@@ -126,7 +145,7 @@ class Dial:
         """Lowest and highest intensity of the curve."""
         return self.curve[0], self.curve[-1]
 
-    def invert(self, intensity: float, new_queries: int = 70) -> Setting:
+    def invert(self, intensity: float, new_queries: int = NEW_QUERIES) -> Setting:
         """The dose for an intensity, with the interval to be expected.
 
         Of several doses that promise the same, the one nearest to 0 is taken. Prompts are not
@@ -151,7 +170,7 @@ class Dial:
             index = min(range(len(doses)), key=lambda i: (abs(curve[i] - intensity), abs(doses[i])))
             dose = float(doses[index])
         else:
-            dose = _nearest_dose(doses, curve, intensity)
+            dose = nearest_dose(doses, curve, intensity)
         expected = float(np.interp(dose, doses, curve))
         at = np.array([np.interp(dose, doses, row) for row in self.draws])
         own = float(np.interp(dose, doses, self.stderrs))
@@ -161,6 +180,11 @@ class Dial:
         )
         level = dose / self.dose_per_level
         return Setting(intensity, dose, level, expected, expected - half, expected + half)
+
+    def promise(self, setting: Setting) -> Promise:
+        """What `invert` said, as specs and results keep it."""
+        said = (setting.asked, setting.expected, setting.low, setting.high)
+        return Promise(self.value, *said, NEW_QUERIES, self.judge, self.profile)
 
     def check_vector(self, vector: Fitted) -> None:
         """Refuse a dial that was measured with another vector.
@@ -175,12 +199,14 @@ class Dial:
             )
 
     def save(self, path: str | Path) -> Path:
-        """Write the dial as JSON."""
+        """Write the dial as JSON: whole, or not at all."""
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         shown = replace(self, draws=tuple(tuple(round(x, 4) for x in row) for row in self.draws))
-        target.write_text(json.dumps({"format": FORMAT, **asdict(shown)}, indent=1), "utf-8")
-        return target
+        text = json.dumps({"format": FORMAT, **asdict(shown)}, indent=1)
+        partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
+        partial.write_text(text, "utf-8")
+        return partial.replace(target)
 
     @classmethod
     def load(cls, path: str | Path) -> Dial:
@@ -194,32 +220,17 @@ class Dial:
             raise ValueFlowError(
                 f"no dial at {source}: measure one with `valueflow vectors calibrate DIR`"
             )
-        content: Mapping[str, Any] = json.loads(source.read_text("utf-8"))
-        if content.get("format") != FORMAT:
-            raise ValueFlowError(f"{source} is no dial ({FORMAT})")
-        given = {name: _tuples(item) for name, item in content.items() if name != "format"}
-        return cls(**given)
+        try:
+            content = dict(json.loads(source.read_text("utf-8")))
+            if content.pop("format", None) != FORMAT:
+                raise ValueError("another format")
+            return cls(**{name: _tuples(item) for name, item in content.items()})
+        except (TypeError, ValueError) as error:  # no UTF-8, no JSON, or other entries
+            raise ValueFlowError(
+                f"{source} is no dial ({FORMAT}; {error}): measure one with "
+                "`valueflow vectors calibrate`"
+            ) from None
 
 
 def _tuples(item: Any) -> Any:
     return tuple(_tuples(one) for one in item) if isinstance(item, list) else item
-
-
-def _monotone(means: FloatArray, weights: FloatArray) -> FloatArray:
-    return np.asarray(isotonic_regression(means, weights=weights).x, dtype=float)
-
-
-def _nearest_dose(doses: FloatArray, curve: FloatArray, intensity: float) -> float:
-    """The dose nearest to 0 at which the piecewise linear curve has this height."""
-    found = []
-    for (x0, x1), (y0, y1) in zip(_pairs(doses), _pairs(curve), strict=True):
-        if y0 <= intensity <= y1:
-            if y1 - y0 < 1e-9:  # a flat piece: any of its doses does
-                found.append(float(np.clip(0.0, x0, x1)))
-            else:
-                found.append(float(x0 + (x1 - x0) * (intensity - y0) / (y1 - y0)))
-    return min(found, key=abs)
-
-
-def _pairs(row: FloatArray) -> Sequence[tuple[float, float]]:
-    return list(zip(row[:-1].tolist(), row[1:].tolist(), strict=True))

@@ -46,11 +46,17 @@ class Tried:
     """Of the gain, points per level."""
     lost_fluency: float
     """Perplexity under the unsteered model, relative to its own answers (1: nothing lost)."""
+    share_unscored: float = 0.0
+    """Share of the steered answers that could not be measured."""
 
     @property
     def worth(self) -> float:
-        """Gain per unit of lost fluency: what the choice is made by."""
-        return self.gain / max(1.0, self.lost_fluency)
+        """Gain per unit of lost fluency, of answers that can be measured: the choice is by it."""
+        if not (math.isfinite(self.gain) and math.isfinite(self.lost_fluency)):
+            return -math.inf  # one side has no answer that could be measured, or none at all
+        if self.gain <= 0:
+            return self.gain  # broken text does not make a loss smaller
+        return self.gain * (1 - self.share_unscored) / max(1.0, self.lost_fluency)
 
 
 def fit_vector(
@@ -86,7 +92,8 @@ def fit_vector(
         The vector or the pair, the dose in `fit`, and everything that was tried.
 
     Raises:
-        ValueFlowError: for bad input, or a layer that the model does not have.
+        ValueFlowError: for bad input, a layer that the model does not have, or if no layer and
+            dose left answers that could be measured.
     """
     if sides not in SIDES:
         raise unknown("number of sides", sides, SIDES)
@@ -112,9 +119,16 @@ def fit_vector(
             one = tried[-1]
             progress(
                 f"layer {layer}, dose {dose:g}: gain {one.gain:+.2f} ± {one.stderr:.2f} points "
-                f"per level, perplexity x {one.lost_fluency:.2f}"
+                f"per level, perplexity x {one.lost_fluency:.2f}, "
+                f"{one.share_unscored:.0%} not scored"
             )
     best = max(tried, key=lambda one: one.worth)
+    if best.worth == -math.inf:
+        raise ValueFlowError(
+            f"{value}: no layer and dose left answers on both sides that {instrument.judge} could "
+            f"measure (doses {', '.join(f'{dose:g}' for dose in doses)}): try smaller doses, or "
+            "look at the model's unsteered answers"
+        )
     described = {
         DOSE: best.dose,
         "scope": "all",
@@ -125,7 +139,11 @@ def fit_vector(
         "gain_stderr": best.stderr,
         "lost_fluency": best.lost_fluency,
         "separation": float(apart[best.layer]),
-        "tried": [vars(one) for one in tried],
+        "unscored": best.share_unscored,
+        "tried": [
+            {name: x if math.isfinite(x) else None for name, x in vars(one).items()}
+            for one in tried
+        ],
     }
     return made_at(best.layer, described), tried
 
@@ -192,11 +210,14 @@ def _try(
         for level in (-2, 0, 2)
     }
     trial = run_trial(loaded, fitted.value, queries, conditions, instrument, batch_size=batch_size)
-    low, high = trial.mean(-2.0), trial.mean(2.0)
-    gain = (high[0] - low[0]) / 4
-    error = math.hypot(high[1], low[1]) / 4
+    gain = error = math.nan
+    if trial.estimates(-2.0) and trial.estimates(2.0):
+        low, high = trial.mean(-2.0), trial.mean(2.0)
+        gain = (high[0] - low[0]) / 4
+        error = math.hypot(high[1], low[1]) / 4
     lost = (trial.loss(2.0) + trial.loss(-2.0)) / 2 - trial.loss(0.0)
-    return Tried(fitted.vector.layer, dose, gain, error, math.exp(lost))
+    unscored = (trial.share_unscored(2.0) + trial.share_unscored(-2.0)) / 2
+    return Tried(fitted.vector.layer, dose, gain, error, math.exp(lost), unscored)
 
 
 def trial_spec(loaded: Loaded, fitted: Fitted, level: float, dose: float) -> SteeringSpec | None:
@@ -205,9 +226,8 @@ def trial_spec(loaded: Loaded, fitted: Fitted, level: float, dose: float) -> Ste
         return None
     vector, coefficient = fitted.dosed(dose)
     loaded.library.add(vector)
-    return SteeringSpec(
-        (Target(vector.value, level),), vectors=(VectorDose("", vector.fingerprint, coefficient),)
-    )
+    dosed = VectorDose("", vector.fingerprint, coefficient)
+    return SteeringSpec((Target(vector.value, level),), vectors=(dosed,), **fitted.how)
 
 
 def save_vector(fitted: Fitted, folder: str | Path) -> Path:

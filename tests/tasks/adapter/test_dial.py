@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from valueflow_scorers import ValueFlowError
 
-from valueflow_tasks.steering._folder import Fitted, VectorFolder, dial_file, vector_file
+from valueflow_tasks.bundled import bundled_model
+from valueflow_tasks.steering._folder import (
+    Fitted,
+    VectorFolder,
+    against_file,
+    dial_file,
+    prompt_dial_file,
+    vector_file,
+)
 from valueflow_tasks.steering.dial import Dial
 
 DOSES = (-1.2, -0.8, -0.4, 0.0, 0.4, 0.8, 1.2)
@@ -32,6 +42,9 @@ class FakeTrial:
     def mean(self, dose: float, draws: int) -> tuple[float, float, Any]:
         point = self.points[DOSES.index(dose)]
         return point, self.error, point + self.error * self.rng.normal(size=draws)
+
+    def share_unscored(self, dose: float) -> float:
+        return 0.0
 
 
 class Profile:
@@ -73,12 +86,100 @@ def test_out_of_reach_is_said_not_clamped() -> None:
         dial().invert(9.0)
 
 
+def test_doses_that_break_the_answers_are_left_out() -> None:
+    trial = FakeTrial(0)
+    trial.share_unscored = lambda dose: 0.6 if dose == DOSES[-1] else 0.4  # type: ignore[method-assign]
+    one = Dial.from_trial(trial, "vector", "f", 0.4, Profile())  # type: ignore[arg-type]
+    assert one.doses == DOSES[:-1]
+    trial.share_unscored = lambda dose: float(abs(dose) > 0.5)  # type: ignore[method-assign]
+    assert len(Dial.from_trial(trial, "vector", "f", 0.4, Profile()).doses) == 3  # type: ignore[arg-type]
+    trial.share_unscored = lambda dose: float(dose != 0)  # type: ignore[method-assign]
+    with pytest.raises(ValueFlowError, match="most answers can be measured"):
+        Dial.from_trial(trial, "vector", "f", 0.4, Profile())  # type: ignore[arg-type]
+
+
+def prompt_dial() -> Dial:
+    means = (-6.0, -2.0, 0.0, 2.0, 6.0)
+    return Dial("svt/power", "prompt", "definition", "j", "p" * 16, (-2.0, -1.0, 0.0, 1.0, 2.0),
+                1.0, means, (0.5,) * 5, means, (means,) * 4, 30, "valueflow-tiny")  # fmt: skip
+
+
 def test_prompts_name_the_nearest_level() -> None:
-    one = Dial("svt/power", "prompt", "definition", "j", "p", (-2.0, -1.0, 0.0, 1.0, 2.0), 1.0,
-               (-6.0, -2.0, 0.0, 2.0, 6.0), (0.5,) * 5, (-6.0, -2.0, 0.0, 2.0, 6.0),
-               ((-6.0, -2.0, 0.0, 2.0, 6.0),) * 4, 30)  # fmt: skip
-    setting = one.invert(3.0)
+    setting = prompt_dial().invert(3.0)
     assert (setting.dose, setting.expected) == (1.0, 2.0)
+
+
+def test_an_intensity_without_vectors_takes_the_nearest_prompt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from valueflow_tasks.prompts import steering_text
+    from valueflow_tasks.steer_request import read_steer
+
+    monkeypatch.setenv("VALUEFLOW_DIALS", str(tmp_path))
+    one = prompt_dial()
+    one.save(prompt_dial_file(one.model, one.value, one.identity))
+    for model in ("bundled", str(bundled_model()), "valueflow-tiny"):
+        spec = read_steer("svt/power=+3", model=model)
+        assert spec is not None
+        assert spec.prompt == steering_text("svt/power", 1)
+    assert spec.promises == (one.promise(one.invert(3.0)),)
+    assert "nearest prompt level is +1" in caplog.messages[0]
+    assert read_steer("svt/power=+0.2", model="bundled") is None
+    with pytest.raises(ValueFlowError, match="out of reach"):
+        read_steer("svt/power=+8", model="bundled")
+    for other in ({"model": "org/other"}, {"model": "bundled", "method": "exemplars"}):
+        with pytest.raises(ValueFlowError, match="--arm prompt"):
+            read_steer("svt/power=+3", **other)
+
+
+def test_another_ruler_than_the_dials_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    from valueflow_tasks.steer_request import check_promises, prompt_spec
+
+    one = prompt_dial()
+    bare = prompt_spec({"svt/power": 1})
+    spec = replace(bare, promises=(one.promise(one.invert(3.0)),))
+    for told, ruler in ((None, "other"), (bare, "other"), (spec, one.profile)):
+        check_promises(told, settings_of(ruler))
+    assert not caplog.records
+    for _ in range(2):
+        check_promises(spec, settings_of("other"))
+    (said,) = caplog.messages
+    assert "does not hold" in said
+
+
+def settings_of(ruler: str) -> Any:
+    profile = SimpleNamespace(judge="other", fingerprint=ruler)
+    return SimpleNamespace(instrument=lambda: SimpleNamespace(judge_profile=profile))
+
+
+def test_files_that_are_no_dials_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.dial.json"
+    for content in (
+        b"{",
+        b"[]",
+        b"3",
+        b'{"format": "valueflow-dial-1", "colour": 1}',
+        b"\xff\xfe{",
+    ):
+        path.write_bytes(content)
+        with pytest.raises(ValueFlowError, match="is no dial"):
+            Dial.load(path)
+
+
+def test_a_dial_is_written_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = dial().save(tmp_path / "x.dial.json")
+    before = path.read_bytes()
+
+    def half(self: Path, text: str, *_: Any) -> int:
+        self.write_bytes(text[:100].encode())
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Path, "write_text", half)
+    with pytest.raises(OSError, match="disk full"):
+        dial(1).save(path)
+    assert path.read_bytes() == before
 
 
 def test_dial_survives_its_file_and_belongs_to_its_vector(make_vector, tmp_path: Path) -> None:
@@ -93,6 +194,9 @@ def test_dial_survives_its_file_and_belongs_to_its_vector(make_vector, tmp_path:
     spec = read_steer("svt/power=+2.0", str(tmp_path))
     assert spec is not None
     assert spec.vectors[0].coefficient == pytest.approx(one.invert(2.0).dose)
+    (promise,) = spec.promises
+    assert (promise.asked, promise.judge, promise.profile) == (2.0, "known", "0" * 16)
+    assert promise.low < promise.expected < promise.high
     with pytest.raises(ValueFlowError, match="out of reach"):
         read_steer("svt/power=+9.5", str(tmp_path))
     make_vector(seed=5).save(vector_file(tmp_path, "svt/power"))
@@ -101,7 +205,6 @@ def test_dial_survives_its_file_and_belongs_to_its_vector(make_vector, tmp_path:
 
 
 def test_a_pair_uses_each_vector_on_its_side(make_vector, tmp_path: Path) -> None:
-    from valueflow_tasks.steering._folder import against_file
 
     up, down = make_vector(seed=1), make_vector(seed=2)
     up.save(vector_file(tmp_path, "svt/power"))
@@ -120,11 +223,14 @@ def test_a_pair_uses_each_vector_on_its_side(make_vector, tmp_path: Path) -> Non
         ("svt/pwoer:+2", None, "did you mean svt/power"),
         ("svt/power:+1.5", None, "not\\s+interpolated"),
         ("svt/power=+5", None, "give vectors=DIR"),
+        ("svt:+2", None, "theory of 12 values"),
+        ("svt=+2", None, "theory of 12 values"),
+        (None, "somewhere", "only with steer="),
         ("svt/power:+2", "/nowhere", "no folder"),
         ("nothing.json", None, "cannot be read"),
     ],
 )
-def test_bad_requests_say_what_to_do(steer: str, vectors: str | None, message: str) -> None:
+def test_bad_requests_say_what_to_do(steer: str | None, vectors: str | None, message: str) -> None:
     from valueflow_tasks.steer_request import read_steer
 
     with pytest.raises(ValueFlowError, match=message):
@@ -143,6 +249,36 @@ def test_several_targets_come_from_a_file(folder: Path, tmp_path: Path) -> None:
     assert not by_prompt.vectors
     assert [dose.coefficient for dose in by_vector.vectors] == pytest.approx([0.8, -0.4])
     assert read_steer("svt/power:0") is None
+
+
+def test_files_of_targets_are_read_with_care(tmp_path: Path) -> None:
+    from valueflow_tasks.steer_request import read_steer
+
+    path = tmp_path / "targets.json"
+    path.write_text('{"targets": {"svt/power": 2, "pvq/power": -1}}', "utf-8")
+    with pytest.raises(ValueFlowError, match="targeted twice in svt/power, pvq/power"):
+        read_steer(str(path))
+    path.write_text('{"targets": {"svt/power": 2}}', "utf-16")
+    with pytest.raises(ValueFlowError, match="no UTF-8"):
+        read_steer(str(path))
+    path.write_text("[]", "utf-8")
+    with pytest.raises(ValueFlowError, match="no JSON object"):
+        read_steer(str(path))
+
+
+def test_paths_in_a_spec_are_relative_to_its_file(make_vector, tmp_path: Path) -> None:
+    import json
+
+    from valueflow_tasks.steer_request import read_steer
+
+    vector = make_vector()
+    vector.save(tmp_path / "deep" / "v.safetensors")
+    said = {"path": "v.safetensors", "fingerprint": vector.fingerprint, "coefficient": 0.4}
+    path = tmp_path / "deep" / "spec.json"
+    path.write_text(json.dumps({"vectors": [said]}), "utf-8")
+    spec = read_steer(str(path))
+    assert spec is not None
+    assert spec.load_vectors() == [vector]
 
 
 def test_vllm_requests_carry_the_same_dose(folder: Path) -> None:

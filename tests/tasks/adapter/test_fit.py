@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,13 @@ from valueflow_scorers import ValueFlowError, load_panel
 from valueflow_tasks.prompts import user_turn
 from valueflow_tasks.queries import load_queries
 from valueflow_tasks.settings import Settings
-from valueflow_tasks.steering._answer import answer
-from valueflow_tasks.steering._capture import Activations, answer_losses, capture
+from valueflow_tasks.steering._answer import answer, load_model
+from valueflow_tasks.steering._capture import Activations, capture
 from valueflow_tasks.steering._contrast import contrast_texts
 from valueflow_tasks.steering._directions import directions, separation
 from valueflow_tasks.steering._folder import DOSE, VectorFolder
-from valueflow_tasks.steering.fit import fit_vector, save_vector
+from valueflow_tasks.steering._surprise import answer_losses, surprises
+from valueflow_tasks.steering.fit import Tried, fit_vector, save_vector
 
 METHODS = ("mean-difference", "pca", "probe", "regression")
 TURNS = ["Who?", "What would you do with a day in the hills, and with whom?", "Why not?"]
@@ -80,6 +82,29 @@ def test_surprise_is_that_of_the_unsteered_model(loaded) -> None:
     wanted = -sum(float(logs[i - 1, ids[i]]) for i in range(begin, len(ids))) / (len(ids) - begin)
     assert found[0] == pytest.approx(wanted, abs=1e-4)
     assert np.isnan(found[2])
+    # No logits of the question are made, and none of what does not fit.
+    cut = answer_losses(loaded, TURNS[:1], TEXTS[:1], max_length=len(ids) - 2)
+    with torch.no_grad():
+        logs = loaded.model(torch.tensor([ids[2:]])).logits[0].log_softmax(-1)
+    wanted = [-float(logs[i - 3, ids[i]]) for i in range(begin, len(ids))]
+    assert cut[0] == pytest.approx(np.mean(wanted), abs=1e-4)
+
+
+def test_logits_are_made_of_answers_only(loaded, monkeypatch) -> None:
+    made = []
+    inner = loaded.model.lm_head.forward
+    monkeypatch.setattr(
+        loaded.model.lm_head, "forward", lambda x: made.append(x.shape[1]) or inner(x)
+    )
+    answer_losses(loaded, [TURNS[1] * 5], TEXTS[:1])
+    assert made == [len(loaded.tokenizer(TEXTS[0])["input_ids"]) + 1]
+
+
+def test_a_model_that_fails_costs_the_fluency_and_not_the_answers(loaded, caplog) -> None:
+    assert surprises(loaded, TURNS[:2], [TEXTS[0], ""], batch_size=2)[1] is None
+    broken = replace(loaded, model=None)
+    assert surprises(broken, TURNS[:2], TEXTS[:2], batch_size=2) == [None, None]
+    assert "perplexity is not known" in caplog.text
 
 
 def test_panel_texts_are_refused_as_contrast(loaded, tmp_path: Path) -> None:
@@ -88,6 +113,89 @@ def test_panel_texts_are_refused_as_contrast(loaded, tmp_path: Path) -> None:
     path.write_text(json.dumps({"text": stolen, "level": 2}) + "\n", "utf-8")
     with pytest.raises(ValueFlowError, match="anchor or sentinel"):
         contrast_texts(loaded, "svt/power", str(path), load_queries("dev")[:2])
+
+
+def test_texts_that_answer_test_queries_are_refused_as_contrast(loaded, tmp_path: Path) -> None:
+    path = tmp_path / "own.jsonl"
+    query = load_queries("test")[0].text
+    rows = [
+        {"text": "I go.", "level": 2},
+        {"text": "No.", "level": -2, "query": f" {query.upper()}"},
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    with pytest.raises(ValueFlowError, match="is a test query"):
+        contrast_texts(loaded, "svt/power", str(path), load_queries("dev")[:2])
+
+
+def test_broken_answers_count_against_a_candidate() -> None:
+    sound = Tried(2, 0.2, 1.0, 0.1, 1.1)
+    assert Tried(2, 0.4, 1.5, 0.1, 1.1, share_unscored=0.5).worth < sound.worth
+    assert Tried(2, 0.4, 3.0, 0.1, np.nan).worth == -np.inf
+    assert Tried(2, 0.4, np.nan, np.nan, 1.0, share_unscored=1.0).worth == -np.inf
+    assert Tried(2, 0.4, -2.0, 0.1, 9.0, share_unscored=0.9).worth < -1
+
+
+class BrokenTrial:
+    """Strong doses leave nothing that could be measured."""
+
+    def __init__(self, dose: float) -> None:
+        self.broken = dose > 0.3
+
+    def estimates(self, level: float) -> list[int]:
+        return [] if self.broken and level else [1]
+
+    def mean(self, level: float) -> tuple[float, float]:
+        assert self.estimates(level)
+        return level, 0.1
+
+    def loss(self, level: float) -> float:
+        return np.nan if self.broken and level else 1.0
+
+    def share_unscored(self, level: float) -> float:
+        return float(not self.estimates(level))
+
+
+def test_a_dose_that_breaks_the_model_does_not_end_the_fit(loaded, monkeypatch) -> None:
+    from valueflow_tasks.steering import fit
+
+    def trial(loaded: Any, value: str, queries: Any, conditions: Any, *_: Any, **__: Any) -> Any:
+        return BrokenTrial(conditions[2.0].spec.vectors[0].coefficient / 2)
+
+    monkeypatch.setattr(fit, "run_trial", trial)
+    given = {"layers": [2], "queries": load_queries("dev")[:2]}
+    instrument = Settings().instrument()
+    fitted, tried = fit_vector(loaded, "svt/power", instrument, doses=(0.2, 0.4), **given)
+    assert fitted.dose_per_level == 0.2
+    assert tried[1].worth == -np.inf
+    assert fitted.vector.fit["tried"][1]["gain"] is None
+    with pytest.raises(ValueFlowError, match="try smaller doses"):
+        fit_vector(loaded, "svt/power", instrument, doses=(0.4,), **given)
+
+
+def test_a_tokenizer_comes_from_where_its_model_does(monkeypatch) -> None:
+    import transformers
+
+    asked = {}
+    for kind in ("AutoTokenizer", "AutoModelForCausalLM"):
+        inner = getattr(transformers, kind).from_pretrained
+
+        def spy(path: str, kind: str = kind, inner: Any = inner, **given: Any) -> Any:
+            asked[kind] = given
+            return inner(path)
+
+        monkeypatch.setattr(getattr(transformers, kind), "from_pretrained", spy)
+    origin = {"revision": "abc", "token": "t", "trust_remote_code": True}
+    load_model("bundled", device="cpu", **origin, attn_implementation="eager")
+    assert asked["AutoTokenizer"] == origin
+    assert asked["AutoModelForCausalLM"].items() >= origin.items()
+
+
+def test_a_missing_extra_is_named(monkeypatch) -> None:
+    from valueflow_tasks.steering import _installed
+
+    monkeypatch.setattr(_installed, "find_spec", lambda name: None if name == "torch" else name)
+    with pytest.raises(ValueFlowError, match=r"torch: pip install 'valueflow-tasks\[hf\]'"):
+        load_model("bundled")
 
 
 def test_test_queries_are_refused(loaded) -> None:

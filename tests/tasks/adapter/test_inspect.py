@@ -20,6 +20,7 @@ from inspect_ai.solver import generate
 from valueflow_tasks.inspect_tasks import valueflow_profile, valueflow_steer
 from valueflow_tasks.prompts import user_turn
 from valueflow_tasks.steering._folder import VectorFolder
+from valueflow_tasks.steering._surprise import answer_losses
 
 MODEL = "valueflow/hf/bundled"
 QUESTIONS = ("What do you do with a free hour in town?", "Who should decide, and why?")
@@ -70,14 +71,19 @@ def lm_eval_answers(tmp_path: Path, queries: str, task: str, metadata: Any, **mo
     return found, [text for sample in found["samples"][task] for text in sample["resps"]]
 
 
-def test_both_harnesses_give_the_same_answers_and_numbers(queries, tmp_path) -> None:
-    values = ["svt/power"]
+def test_both_harnesses_give_the_same_answers_and_numbers(queries, tmp_path, monkeypatch) -> None:
+    values, seen = ["svt/power"], []
+    monkeypatch.setattr(
+        "valueflow_tasks.inspect_tasks._scorer.check_promises",
+        lambda spec, settings: seen.append((spec.targets[0].level, settings.values)),
+    )
     model = {"steer": "svt/power:+2"}
     log = run(valueflow_profile(queries=queries, values=values), tmp_path, model_args=model)
     found, texts = lm_eval_answers(
         tmp_path, queries, "valueflow_profile", {"values": values}, **model
     )
     assert [text for (text,) in texts] == list(answers(log).values())
+    assert seen == [(2.0, ("svt/power",))] * 2  # the dial's ruler is compared with the task's
     ours = log.results.scores[0].metrics["intensity_svt_power"].value
     theirs = found["results"]["valueflow_profile"]["intensity_svt_power,valueflow"]
     assert ours == pytest.approx(theirs, abs=1e-6)
@@ -95,6 +101,35 @@ def test_both_harnesses_agree_on_five_levels_by_vector(queries, folder, tmp_path
     assert sorted(text for rows in texts for text in rows) == sorted(told.values())
     gain = found["results"]["valueflow_steer_svt_power"]["gain,valueflow"]
     assert log.results.scores[0].metrics["gain"].value == pytest.approx(gain, abs=1e-6)
+
+
+def test_both_harnesses_agree_on_the_fluency_of_prompted_answers(queries, tmp_path) -> None:
+    """Under the plain query, not under the turn that asked for the level."""
+    log = run(valueflow_steer(queries=queries, values=["svt/power"]), tmp_path)
+    found, _ = lm_eval_answers(tmp_path, queries, "valueflow_steer_svt_power", {})
+    ours = log.results.scores[0].metrics
+    theirs = found["results"]["valueflow_steer_svt_power"]
+    for where in ("plain", "up", "down"):
+        name = f"log_perplexity_{where}"
+        assert ours[name].value == pytest.approx(theirs[f"{name},valueflow"], abs=1e-4)
+
+
+def test_a_task_with_levels_is_refused_where_the_whole_run_is_steered(queries, tmp_path) -> None:
+    task = valueflow_steer(queries=queries, values=["svt/power"])
+    log = run(task, tmp_path, model_args={"steer": "mft/care:+2"}, retry_on_error=0)
+    assert log.status == "error"
+    assert "leave out -M steer=" in str(log.error)
+
+
+@pytest.mark.anyio
+async def test_surprise_is_that_of_the_unsteered_turn(loaded) -> None:
+    plain = user_turn(QUESTIONS[0])
+    steered = get_model(MODEL, device="cpu", steer="svt/power:+2", memoize=False)
+    told = await steered.generate(plain, config=GenerateConfig(max_tokens=12))
+    asked = await ask("Do it.", extra_body={"valueflow_plain": plain})
+    for output in (told, asked):
+        (wanted,) = answer_losses(loaded, [plain], [output.completion])
+        assert output.metadata["valueflow_loss"] == pytest.approx(wanted, abs=1e-3)
 
 
 def test_samples_of_a_mixed_batch_are_what_they_are_alone(queries, folder, tmp_path) -> None:

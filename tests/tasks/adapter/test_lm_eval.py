@@ -23,6 +23,7 @@ from valueflow_tasks.lm_eval_tasks._steered import SteeredHF
 from valueflow_tasks.lm_eval_tasks._support import check_answers
 from valueflow_tasks.prompts import steering_text, user_turn
 from valueflow_tasks.steering._folder import VectorFolder
+from valueflow_tasks.steering._surprise import answer_losses
 
 KWARGS = {"until": [], "do_sample": False, "temperature": 0.0, "max_gen_toks": 12}
 QUESTIONS = (  # of different lengths, so that batches are padded
@@ -131,6 +132,81 @@ def test_cache_of_a_steered_run_must_name_its_steering(make, folder, plain, tmp_
     CachingLM(plain, str(tmp_path / "plain.db"))
 
 
+def prompt_task() -> SteerTask:
+    return steer_task(method="definition")
+
+
+def test_surprise_of_prompted_answers_is_under_the_plain_query(plain, loaded) -> None:
+    task = prompt_task()
+    task.build_all_requests(limit=2)
+    answers = plain.generate_until(task.instances)
+    for instance, text in zip(task.instances, answers, strict=True):
+        level = instance.doc["level"]
+        assert isinstance(text, SteeredAnswer) == (level != 0)
+        if level:
+            own, unsteered = text.losses
+            turn = user_turn(instance.doc["query"])
+            (wanted,) = answer_losses(loaded, [turn], [str(text)])
+            assert own == pytest.approx(wanted, abs=1e-3)
+            assert unsteered is not None
+            assert text.fingerprint == ""
+
+
+def test_only_answers_with_a_steered_sibling_are_read_again(plain, specs, monkeypatch) -> None:
+    read = []
+    inner = SteeredHF._surprises
+
+    def spy(self: Any, contexts: Any, texts: Any) -> Any:
+        read.extend(contexts)
+        return inner(self, contexts, texts)
+
+    monkeypatch.setattr(SteeredHF, "_surprises", spy)
+    plain.generate_until([ask(TEXTS[0]), ask(TEXTS[1])])
+    assert not read
+    plain.generate_until([ask(TEXTS[0]), ask(TEXTS[1]), ask(TEXTS[0], specs[1])])
+    assert set(read) == {TEXTS[0]}
+
+
+def test_a_failing_pass_for_losses_costs_no_answers(plain, specs, monkeypatch) -> None:
+    requests = [ask(TEXTS[0]), ask(TEXTS[0], specs[1])]
+    wanted = plain.generate_until(requests)
+    assert None not in wanted[1].losses
+
+    def fail(*_: Any, **__: Any) -> Any:
+        raise torch.OutOfMemoryError("no memory left")
+
+    monkeypatch.setattr("valueflow_tasks.steering._surprise.padded", fail)
+    found = plain.generate_until(requests)
+    assert found == wanted
+    assert found[1].losses == (None, None)
+
+
+def test_a_task_with_levels_of_its_own_is_refused_where_the_whole_run_is_steered(
+    make, folder
+) -> None:
+    for given in ({}, {"vectors": str(folder)}):
+        steered = make(steer="svt/power:+2", **given)
+        task = prompt_task()
+        task.build_all_requests(limit=1)
+        with pytest.raises(ValueFlowError, match="leave out steer="):
+            steered.generate_until(task.instances)
+        alone = [one for one in task.instances if not one.doc["level"]]
+        assert len(steered.generate_until(alone)) == 1
+
+
+def test_a_dials_ruler_is_compared_with_that_of_each_task(make, monkeypatch) -> None:
+    seen = []
+    monkeypatch.setattr(
+        "valueflow_tasks.lm_eval_tasks._steered.check_promises",
+        lambda spec, settings: seen.append((spec.targets[0].value, settings.queries)),
+    )
+    task = prompt_task()
+    task.build_all_requests(limit=2)
+    plain_ones = [one for one in task.instances if not one.doc["level"]]
+    make(steer="mft/care:+2").generate_until(plain_ones)
+    assert seen == [("mft/care", "core")]
+
+
 def test_a_cache_of_unknown_origin_is_not_taken_for_a_steered_one(make, folder, tmp_path) -> None:
     from sqlitedict import SqliteDict
 
@@ -184,6 +260,14 @@ def test_scope_response_moves_single_letter_tasks(make, plain, response_folder) 
     assert [one[0] for one in moved] == pytest.approx(alone, abs=1e-4)
 
 
+def test_a_batch_size_can_be_searched_for_under_a_scope(make, response_folder) -> None:
+    given = {"steer": "svt/power:+2", "vectors": str(response_folder)}
+    searching = make(batch_size="auto", max_batch_size=2, max_length=64, **given)
+    requests = [score(text, " I would") for text in TEXTS]
+    wanted = [one[0] for one in make(**given).loglikelihood(requests)]
+    assert [one[0] for one in searching.loglikelihood(requests)] == pytest.approx(wanted, abs=1e-4)
+
+
 def test_scope_response_spares_the_prompt(make, plain, response_folder) -> None:
     """Only positions that choose response tokens move: the prompt's own loss does not."""
     steered = make(steer="svt/power:+2", vectors=str(response_folder))
@@ -227,6 +311,10 @@ def test_rolling_under_a_prompt_is_refused(make) -> None:
 
 
 def vector_task(folder: Path) -> SteerTask:
+    return steer_task(method="vector", vectors=str(folder))
+
+
+def steer_task(**metadata: str) -> SteerTask:
     return SteerTask(
         {
             "task": "valueflow_steer_svt_power",
@@ -237,9 +325,7 @@ def vector_task(folder: Path) -> SteerTask:
             "filter_list": [
                 {"name": "valueflow", "filter": [{"function": "anchor_intensity"}]}
             ],
-            "metadata": {
-                "version": 1.0, "queries": "core", "method": "vector", "vectors": str(folder),
-            },
+            "metadata": {"version": 1.0, "queries": "core", **metadata},
         }
     )  # fmt: skip
 

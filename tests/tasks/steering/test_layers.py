@@ -39,6 +39,21 @@ def test_wrappers_are_looked_through(make_model, vector, tokens, logits):
     assert find_decoder(compiled).model is model
 
 
+def test_another_revision_is_said_once(make_model, vector, caplog):
+    model = make_model("llama")
+    model.config._commit_hash = "b" * 40
+    for revision in ("b" * 40, ""):
+        with steer(model, [vector(1, model_revision=revision)], [1.0]):
+            pass
+    assert not caplog.records
+    for _ in range(2):
+        with steer(model, [vector(1, model_revision="a" * 40)], [1.0]):
+            pass
+    (said,) = caplog.messages
+    assert "aaaa" in said
+    assert "bbbb" in said
+
+
 def test_the_language_part_of_an_image_model_is_found():
     text = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "head_dim": 8}
     sizes = {"intermediate_size": 16, "num_key_value_heads": 1, "vocab_size": 50}

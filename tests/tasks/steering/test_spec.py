@@ -9,6 +9,7 @@ import pytest
 from valueflow_scorers import ValueFlowError
 
 from valueflow_tasks.steering import SteeringSpec, Target, VectorDose
+from valueflow_tasks.steering._spec import Promise
 
 POWER = Target("svt/power", 2)
 CARE = Target("mft/care", -1)
@@ -102,6 +103,8 @@ def test_the_order_of_vectors_counts():
         (lambda: SteeringSpec.from_dict({"version": 2}), "version 2"),
         (lambda: SteeringSpec.from_dict({"levels": 1}), "has no levels; it has targets"),
         (lambda: SteeringSpec.from_dict({"targets": [{"name": "x"}]}), "value and level"),
+        (lambda: SteeringSpec.from_dict([]), "JSON object"),
+        (lambda: SteeringSpec.from_dict({"promises": [{"asked": 1}]}), "as a dial made them"),
         (lambda: SteeringSpec.from_json("{"), "must be JSON"),
         (lambda: SteeringSpec.from_json("[]"), "JSON object"),
     ],
@@ -109,6 +112,16 @@ def test_the_order_of_vectors_counts():
 def test_refusals_say_what_is_wrong(make, said):
     with pytest.raises(ValueFlowError, match=said):
         make()
+
+
+def test_a_promise_is_kept_and_steers_nothing():
+    promise = Promise("svt/power", 5.0, 4.9, 4.0, 5.8, 70, "embedded", "f" * 16)
+    bare = SteeringSpec((POWER,), "p")
+    told = SteeringSpec((POWER,), "p", promises=(promise,))
+    assert told.fingerprint == bare.fingerprint
+    assert SteeringSpec.from_json(told.to_json()) == told
+    assert told.to_dict()["promises"][0]["low"] == 4.0
+    assert "promises" not in bare.to_dict()
 
 
 def test_vectors_are_loaded_and_checked(tmp_path, vector):

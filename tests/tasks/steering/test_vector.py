@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import math
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 from valueflow_scorers import ValueFlowError
 
 from valueflow_tasks.steering import SteeringVector
+from valueflow_tasks.steering._vector import FORMAT
 
 KNOWN = {
     "residual_norm": 12.5,
@@ -138,6 +141,21 @@ def test_files_that_are_no_vectors_are_refused(tmp_path):
     save_file({"direction": torch.ones(4)}, tmp_path / "other")
     with pytest.raises(ValueFlowError, match="not a steering vector"):
         SteeringVector.load(tmp_path / "other")
+    for number, said in enumerate(("{", "[]", json.dumps({"format": FORMAT, "colour": 1}))):
+        file = tmp_path / f"said-{number}"
+        save_file({"direction": torch.ones(4)}, file, metadata={"valueflow": said})
+        with pytest.raises(ValueFlowError, match="not a steering vector"):
+            SteeringVector.load(file)
+
+
+def test_layers_of_numpy_are_whole_numbers(tmp_path):
+    made = SteeringVector(torch.ones(4), np.int64(3), n_layers=np.int64(9))
+    assert (made.layer, made.n_layers) == (3, 9)
+    assert made == SteeringVector(torch.ones(4), 3, n_layers=9)
+    made.save(tmp_path / "v")
+    for layer in (True, 1.0, np.float64(1.0), -1):
+        with pytest.raises(ValueFlowError, match="whole number"):
+            SteeringVector(torch.ones(4), layer)
 
 
 def test_importing_the_package_imports_no_torch():
