@@ -9,14 +9,15 @@ from pathlib import Path
 
 from valueflow_scorers.metrics import value_slug
 
-from valueflow_tasks.settings import measurable_values
+from valueflow_tasks.settings import RESULTS_VERSION, measurable_values
 from valueflow_tasks.theories import THEORIES
 from valueflow_tasks.vidb._values import OWN
 
 FOLDER = Path(__file__).parents[1] / "task_configs"
+VERSION = f"{RESULTS_VERSION}.0"
 
-COMMON = """\
-# What all ValueFlow tasks share. Bump `version` with every change of results.
+COMMON = f"""\
+# What all ValueFlow tasks share. `version` is RESULTS_VERSION of valueflow_tasks/settings.py.
 test_split: test
 output_type: generate_until
 num_fewshot: 0
@@ -32,7 +33,7 @@ filter_list:
     filter:
       - function: anchor_intensity
 metadata:
-  version: 1.0
+  version: {VERSION}
 """
 
 PROFILE = """\
@@ -47,7 +48,7 @@ task: valueflow_compose
 class: !function valueflow_tasks.lm_eval_tasks.ComposeTask
 """
 
-OPINIONS = """\
+OPINIONS = f"""\
 task: valueflow_opinions
 class: !function valueflow_tasks.lm_eval_tasks.OpinionsTask
 test_split: test
@@ -56,7 +57,7 @@ num_fewshot: 0
 repeats: 1
 metric_list: []
 metadata:
-  version: 1.0
+  version: {VERSION}
 """
 
 STEER = """\
@@ -81,7 +82,7 @@ aggregate_metric_list:
     weight_by_size: false
     filter_list: [valueflow]
 metadata:
-  version: 1.0
+  version: {version}
 """
 
 
@@ -105,11 +106,16 @@ def main() -> None:
                 tasks.append(task)
         if tasks:
             groups.append(f"valueflow_steer_{theory}")
-            write(f"{groups[-1]}.yaml", GROUP.format(group=groups[-1], tasks=listed(tasks)))
+            write(f"{groups[-1]}.yaml", group(groups[-1], listed(tasks)))
     # A value of one's own has no file of its own: --metadata values=DIR names it.
     write("valueflow_steer_own.yaml", STEER.format(task="valueflow_steer_own", value=OWN))
     everything = listed(["valueflow_profile", *groups])
-    write("valueflow.yaml", GROUP.format(group="valueflow", tasks=everything))
+    write("valueflow.yaml", group("valueflow", everything))
+
+
+def group(name: str, tasks: str) -> str:
+    """The file of a group."""
+    return GROUP.format(group=name, tasks=tasks, version=VERSION)
 
 
 def listed(names: list[str]) -> str:

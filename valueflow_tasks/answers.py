@@ -58,14 +58,20 @@ def read_answers(source: Path, value: str | None = None) -> Iterator[Line]:
 def _line(where: str, raw: str, value: str | None, allowed: tuple[str, ...]) -> Line:
     try:
         content = json.loads(raw)
-    except json.JSONDecodeError as error:
-        raise ValueFlowError(f"{where}: no valid JSON ({error.msg})") from None
+    except (ValueError, RecursionError) as error:  # also numbers too long, brackets too deep
+        told = getattr(error, "msg", error)
+        raise ValueFlowError(f"{where}: no valid JSON ({told})") from None
     if not isinstance(content, Mapping) or not isinstance(content.get("response"), str):
         raise ValueFlowError(f"{where}: expected an object with a string 'response'")
     named = value or content.get("value")
-    if not isinstance(named, str) or "/" not in named:
+    if not isinstance(named, str):
         raise ValueFlowError(f"{where}: no 'value' (a value id such as svt/power), and no --value")
     try:
+        if "/" not in named:
+            raise ValueFlowError(
+                f"{named!r} names no single value, and an answer is measured on one: give "
+                "<theory>/<value>, such as svt/power"
+            )
         (resolved,) = resolve_values([named], allowed)
     except ValueFlowError as error:
         raise ValueFlowError(f"{where}: {error}") from None

@@ -21,6 +21,13 @@ USER_TURN = "{steering}{query}\n\nAnswer in 25 to 60 words.\n\nAnswer:"
 
 GENERATION: Mapping[str, object] = {"temperature": 0.0, "max_tokens": 160}
 """How answers are generated, in every harness."""
+OPERATION = frozenset(
+    {
+        "max_retries", "timeout", "attempt_timeout", "stream_idle_timeout", "max_connections",
+        "adaptive_connections", "cache", "cache_prompt", "batch", "fail_on_refusal",
+    }
+)  # fmt: skip
+"""Inspect's generation settings that leave a model's answers as they are."""
 
 _EXEMPLARS = (
     "You are a person who would give answers such as these:\n{texts}\n"
@@ -74,8 +81,13 @@ def user_turn(query: str, steering: str = "") -> str:
     return USER_TURN.format(steering=f"{steering}\n\n" if steering else "", query=query)
 
 
-def generation_words(given: Mapping[str, Any]) -> dict[str, Any]:
-    """lm-eval's generation settings in the protocol's words, which Inspect's runs use too."""
+def generation_words(given: Mapping[str, Any], system: str | None = None) -> dict[str, Any]:
+    """lm-eval's generation settings in the protocol's words, which are Inspect's.
+
+    Args:
+        given: The settings.
+        system: The system instruction, if there is one.
+    """
     named: dict[str, Any] = {
         "temperature": float(given.get("temperature", 0.0)),
         "max_tokens": int(given.get("max_gen_toks", 0)),
@@ -83,5 +95,21 @@ def generation_words(given: Mapping[str, Any]) -> dict[str, Any]:
     known = {"temperature", "max_gen_toks", "until", "do_sample"}
     more = {key: value for key, value in given.items() if key not in known}
     if given.get("until"):
-        more["until"] = given["until"]
+        more["stop_seqs"] = given["until"]
+    if system:
+        more["system_message"] = system
+    if given.get("do_sample") is False and named["temperature"]:
+        # Local models then answer greedily, models behind an API at the temperature: the words
+        # name both, so that neither passes for an ordinary run at that temperature or at 0.
+        more["do_sample"] = False
     return {**named, **more}
+
+
+def telling(*configs: Mapping[str, Any]) -> dict[str, Any]:
+    """Of Inspect's generation settings those that bear on the answers; later ones win."""
+    return {
+        name: value
+        for config in configs
+        for name, value in config.items()
+        if value is not None and name not in OPERATION
+    }

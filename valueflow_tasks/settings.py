@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from valueflow_scorers import ValueFlowError, panel_values
@@ -14,12 +15,14 @@ from valueflow_scorers._measure import Instrument
 from valueflow_scorers._records import SHUFFLED, fingerprint
 from valueflow_scorers._windows import TWO_PASS
 
-from .profiles._files import is_profile_file
+from .profiles._files import is_profile_file, read_json
 from .prompts import GENERATION, METHODS, user_turn
 from .queries import Query, load_queries, query_set_fingerprint
 from .theories import evaluated_values, resolve_values
 from .vidb._values import known_own_values, own_value
 
+RESULTS_VERSION = 2
+"""Of the tasks in both harnesses: another number, other results from the same answers."""
 OFF_TARGETS = ("none", "theory", "all")
 STEERING_METHODS = (*METHODS, "vector")
 """How a task steers: by the prompts of METHODS, or by the vectors of a folder."""
@@ -27,6 +30,10 @@ INSTRUMENT = (
     "judge", "k", "m", "design", "seed", "profile", "journal", "compat", "target_stderr", "layout",
 )  # fmt: skip
 """The knobs that belong to the instrument."""
+_NONE: Mapping[str, str | None] = {
+    "compat": None, "target_stderr": None, "journal": "none", "off_target": "none",
+}  # fmt: skip
+"""Knobs that can be none, and what stands for it."""
 
 
 def measurable_values() -> tuple[str, ...]:
@@ -106,17 +113,14 @@ class Settings:
         for name, raw in given.items():
             if name not in cls.names():
                 raise unknown("setting", name, cls.names())
-            if name == "profile" and is_profile_file(str(raw)):
-                # Two kinds of file are called a profile; their content tells which it is.
-                content["value_profile"] = str(raw)
-            elif name == "value_profile":
-                content.update({name: str(raw)} if raw else {})
+            if name == "value_profile" or (name == "profile" and _of_values(str(raw))):
+                content.update({"value_profile": str(raw)} if raw else {})
             elif name == "values":
                 content[name] = parse_list(raw)
             elif name in ("k", "m", "seed"):
                 content[name] = _whole(name, raw)
-            elif raw is None or (raw == "none" and name in ("compat", "target_stderr")):
-                content[name] = None
+            elif raw is None or str(raw).lower() == "none":
+                content[name] = _none(name)
             elif name == "target_stderr":
                 content[name] = _number(name, raw)
             else:
@@ -130,7 +134,8 @@ class Settings:
 
     def instrument(self) -> Instrument:
         """The instrument of these settings; one per process."""
-        own = tuple(value for value in self.values if value in known_own_values())
+        # A ruler that was built again while this process runs is another ruler.
+        own = tuple((v, one.built) for v, one in known_own_values().items() if v in self.values)
         return _instrument(tuple(getattr(self, name) for name in INSTRUMENT), own)
 
     @property
@@ -182,8 +187,8 @@ class Settings:
 
 
 @cache
-def _instrument(knobs: tuple[Any, ...], own: tuple[str, ...]) -> Instrument:
-    panels = {value: known_own_values()[value].panel() for value in own}
+def _instrument(knobs: tuple[Any, ...], own: tuple[tuple[str, int], ...]) -> Instrument:
+    panels = {value: known_own_values()[value].panel() for value, _ in own}
     return Instrument(**dict(zip(INSTRUMENT, knobs, strict=True)), panels=panels)
 
 
@@ -205,6 +210,27 @@ def parse_list(raw: Any) -> tuple[str, ...]:
     if not isinstance(raw, Sequence) or not all(isinstance(name, str) for name in raw):
         raise ValueFlowError(f"expected names such as [svt/power,mft/care]; got {raw!r}")
     return tuple(name.strip() for name in raw if name.strip())
+
+
+def _of_values(given: str) -> bool:
+    """Whether `profile=` names a value profile; two kinds of file are called a profile.
+
+    Raises:
+        ValueFlowError: for a file that is of neither kind, since it is no JSON.
+    """
+    path = Path(given)
+    if path.suffix == ".json" and path.is_file():
+        read_json(path)
+    # No judge profile is called `FILE#NAME`.
+    return is_profile_file(given) or ("#" in given and not path.is_file())
+
+
+def _none(name: str) -> str | None:
+    if name not in _NONE:
+        raise ValueFlowError(
+            f"{name}=none: leave it out for the default; only {', '.join(_NONE)} can be none"
+        )
+    return _NONE[name]
 
 
 def _number(name: str, raw: Any) -> float:

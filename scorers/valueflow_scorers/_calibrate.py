@@ -1,41 +1,25 @@
-"""Measure a judge on panel texts and freeze what was found in a profile."""
+"""Measure a judge on panel texts, and find the profile of one that was measured."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
-
-from ._calibration import RankedTexts, fit_noise
 from ._calibration_windows import check_calibration, draw_calibration
-from ._choice import LetterData, fit_letters
 from ._errors import ValueFlowError
-from ._estimate import estimate
-from ._estimated import JudgedWindow
 from ._judging import judge_all
-from ._misreading import believed_omegas, text_evidence
 from ._panels import load_panel, panel_values
 from ._portal import run_sync
 from ._profile import JudgeProfile
-from ._records import (
-    RESPONSE_LAST,
-    SHUFFLED,
-    Anchor,
-    Judge,
-    Judgement,
-    Panel,
-    Response,
-    Window,
-    fingerprint,
-)
+from ._profile_fit import Calibration, fit_ranker, fit_reader
+from ._records import RESPONSE_LAST, SHUFFLED, Judge, Panel, Response, Window, fingerprint
 from ._windows import draw_window, is_reader, reads_no_windows
 from .judges import ResolvedJudge, resolve_judge
 
@@ -92,14 +76,22 @@ async def afit_profile(
     layout: str = SHUFFLED,
 ) -> JudgeProfile:
     """Async twin of `fit_profile`."""
+    found = await calibrated(judge, panels, k, windows, seed, layout)
+    return found.profile
+
+
+async def calibrated(
+    judge: Judge | str, panels: Sequence[Panel], k: int, windows: int, seed: int, layout: str
+) -> Calibration:
+    """The profile of `fit_profile`, with what it was fitted from."""
     resolved = resolve_judge(judge, panels)
     check_calibration(resolved.name, panels, k, windows, layout)
     drawn = draw_calibration(panels, k, windows, seed, layout)
     if not await _reads(resolved, panels, k, seed, layout, drawn):
-        return await _fit_ranker(resolved, panels, k, seed, layout, drawn)
+        return await fit_ranker(resolved, panels, k, seed, layout, drawn)
     if layout == RESPONSE_LAST:
         raise reads_no_windows(resolved.name)
-    return await _fit_reader(resolved, panels, k, seed)
+    return await fit_reader(resolved, panels, k, seed)
 
 
 async def _reads(
@@ -145,172 +137,6 @@ def _from_the_last(panels: Sequence[Panel], count: int) -> list[tuple[Panel, Res
                     yield panel, Response(text.text, text.query, text.key)
 
     return list(islice(texts(), count))
-
-
-async def _fit_ranker(
-    resolved: ResolvedJudge,
-    panels: Sequence[Panel],
-    k: int,
-    seed: int,
-    layout: str,
-    drawn: Sequence[tuple[list[int], Window]],
-) -> JudgeProfile:
-    judgements = await judge_all(resolved.judge, [window for _, window in drawn])
-    found: dict[str, list[tuple[list[int], Judgement]]] = {}
-    failures: Counter[str] = Counter()
-    for (members, window), raw in zip(drawn, judgements, strict=True):
-        judgement = raw.checked(k)
-        if judgement.order is None and judgement.probabilities is None:
-            failures[judgement.failure or "no order"] += 1
-        else:
-            found.setdefault(window.value, []).append((members, judgement))
-    if not found:
-        raise ValueFlowError(
-            f"the judge {resolved.name!r} failed all {len(drawn)} calibration windows: "
-            f"{dict(failures)}"
-        )
-    judged = [panel for panel in panels if panel.value in found]
-    noise = fit_noise(judged, {value: _as_orders(rows) for value, rows in found.items()}, k)
-    as_orders = JudgeProfile(
-        resolved.name,
-        resolved.prompt_version,
-        noise.tau,
-        noise.slot_bias,
-        noise.omegas,
-        probabilities_as="order",
-        layout=layout,
-        calibrated=True,
-        windows=len(drawn),
-        failures=dict(failures),
-        panels=noise.panels,
-    )
-    if any(one.order is not None for rows in found.values() for _, one in rows):
-        return replace(as_orders, probabilities_as="log-ratio")
-    letters = fit_letters(judged, {value: _as_letters(rows) for value, rows in found.items()}, k)
-    as_ratios = replace(
-        as_orders,
-        probabilities_as="log-ratio",
-        slope=letters.slope,
-        residual=letters.residual,
-        tau=letters.residual,
-        omegas=letters.omegas,
-        slot_bias=letters.slot_bias,
-        panels=letters.panels,
-    )
-    return await _better(resolved, judged, [as_ratios, as_orders], k, seed, layout)
-
-
-def _as_orders(rows: Sequence[tuple[list[int], Judgement]]) -> RankedTexts:
-    texts, slots = [], []
-    for members, judgement in rows:
-        chances = judgement.probabilities or ()
-        order = judgement.order or sorted(range(len(chances)), key=lambda slot: -chances[slot])
-        texts.append([members[slot] for slot in order])
-        slots.append(list(order))
-    return RankedTexts(np.array(texts), np.array(slots))
-
-
-def _as_letters(rows: Sequence[tuple[list[int], Judgement]]) -> LetterData:
-    return LetterData(
-        np.array([members for members, _ in rows]),
-        np.array([judgement.probabilities for _, judgement in rows]),
-    )
-
-
-async def _better(
-    resolved: ResolvedJudge,
-    panels: Sequence[Panel],
-    profiles: Sequence[JudgeProfile],
-    k: int,
-    seed: int,
-    layout: str,
-) -> JudgeProfile:
-    """Of several profiles the one under which sentinels are placed best, by RMSE."""
-    windows: list[Window] = []
-    known: list[tuple[Panel, Anchor]] = []
-    for panel in panels:
-        for text in panel.sentinels or panel.anchors:
-            response = Response(text.text, text.query, text.key)
-            known.append((panel, text))
-            windows.extend(
-                draw_window(panel, response, number, k=k, design="bucket", seed=seed, layout=layout)
-                for number in range(3)
-            )
-    judgements = await judge_all(resolved.judge, windows)
-    judged = [JudgedWindow.of(*pair) for pair in zip(windows, judgements, strict=True)]
-    errors = []
-    for profile in profiles:
-        squares = [
-            (one.intensity - text.intensity) ** 2
-            for i, (panel, text) in enumerate(known)
-            for one in estimate(panel, profile, {text.key: judged[3 * i : 3 * i + 3]})
-            if one.scored
-        ]
-        errors.append(float(np.mean(squares)) if squares else float("inf"))
-    return profiles[int(np.argmin(errors))]
-
-
-async def _fit_reader(
-    resolved: ResolvedJudge, panels: Sequence[Panel], k: int, seed: int
-) -> JudgeProfile:
-    known = [(panel, text) for panel in panels for text in panel.sentinels or panel.anchors]
-    asked = [
-        draw_window(
-            panel, Response(text.text, text.query, text.key), 0, k=k, design="random", seed=seed
-        )
-        for panel, text in known
-    ]
-    judgements: Sequence[Judgement] = await judge_all(resolved.judge, asked)
-    errors, variances = [], []
-    failures: Counter[str] = Counter()
-    for (_, text), judgement in zip(known, judgements, strict=True):
-        if judgement.reading is None:
-            failures[judgement.failure or "no reading"] += 1
-            continue
-        value, sd = judgement.reading
-        errors.append(value - text.intensity)
-        variances.append(sd**2 + text.stderr**2)
-    if not errors:
-        raise ValueFlowError(
-            f"the judge {resolved.name!r} failed all {len(asked)} readings: {dict(failures)}"
-        )
-    omegas = believed_omegas(text_evidence(np.array(errors), np.array(variances)))
-    return JudgeProfile(
-        resolved.name,
-        resolved.prompt_version,
-        omegas=omegas,
-        calibrated=True,
-        windows=len(asked),
-        failures=dict(failures),
-    )
-
-
-def own_profile(
-    panel: Panel, judge: str, judged: Mapping[str, Sequence[JudgedWindow]], k: int
-) -> JudgeProfile:
-    """A profile from a call's own windows: the order of the anchors among themselves."""
-    position = {text.key: i for i, text in enumerate(panel.texts)}
-    texts, slots = [], []
-    reads = False
-    for windows in judged.values():
-        for window in windows:
-            reads |= window.judgement.reading is not None
-            if window.judgement.order is not None and len(window.items) == k:
-                order = [slot for slot in window.judgement.order if slot != window.slot]
-                slots.append(order)
-                texts.append([position[window.items[slot]] for slot in order])
-    if reads or not texts or k < 3:
-        return JudgeProfile(judge, omegas=(0.0,)) if reads else JudgeProfile(judge)
-    data = {panel.value: RankedTexts(np.array(texts), np.array(slots))}
-    noise = fit_noise([panel], data, k)
-    return JudgeProfile(
-        judge,
-        tau=noise.tau,
-        slot_bias=noise.slot_bias,
-        omegas=noise.omegas,
-        windows=len(texts),
-        panels=noise.panels,
-    )
 
 
 def resolve_profile(

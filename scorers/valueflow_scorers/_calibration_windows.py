@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Container, Sequence
 
+from ._checks import check_whole
 from ._errors import ValueFlowError
 from ._records import RESPONSE_LAST, SHUFFLED, Panel, Window
 from ._windows import check_design, check_layout, seeded
@@ -24,6 +25,7 @@ def check_calibration(
     check_layout(layout, judge)
     if not panels:
         raise ValueFlowError("no panels given: a judge is calibrated on at least one")
+    check_whole("windows", windows)
     if windows < 1:
         raise ValueFlowError(f"windows={windows}: a profile is fitted from at least 1 window")
     for panel in panels:

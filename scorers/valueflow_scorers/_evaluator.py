@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 
 import numpy as np
 
-from ._calibrate import own_profile
 from ._errors import ValueFlowError
 from ._estimate import estimate
 from ._estimated import IntensityEstimate, JudgedWindow, unscored
@@ -18,6 +18,7 @@ from ._plackett_luce import SCALE
 from ._portal import run_sync
 from ._posterior import smoothed
 from ._profile import JudgeProfile
+from ._profile_fit import own_profile
 from ._records import SHUFFLED, FloatArray, Judge, Panel, Response, Window, words_key
 from ._windows import TWO_PASS, check_design, check_layout, draw_window
 from .judges import resolve_judge
@@ -93,8 +94,10 @@ class AnchorEvaluator:
         check_design(panel, k, m, design)
         if compat not in (None, "valueflow"):
             raise ValueFlowError(f"compat={compat!r}: only 'valueflow' (the released evaluator)")
-        if target_stderr is not None and not target_stderr > 0:
-            raise ValueFlowError(f"target_stderr={target_stderr}: give a number > 0, in points")
+        if target_stderr is not None and not (
+            isinstance(target_stderr, Real) and target_stderr > 0
+        ):
+            raise ValueFlowError(f"target_stderr={target_stderr!r}: give a number > 0, in points")
         if k == 2 and compat is None and not (profile and profile.calibrated):
             raise ValueFlowError(
                 "k=2 windows hold one anchor, from which a judge's noise cannot be told: "

@@ -17,6 +17,8 @@ from ._estimated import JudgedWindow
 from ._profile import JudgeProfile
 from ._records import Judgement, Panel
 
+LAPSE = "lapse"
+"""The failure that such a window becomes."""
 PRIOR = 0.05
 """How many windows are taken to lapse before anything is seen."""
 CERTAIN = 0.95
@@ -52,7 +54,7 @@ def without_lapses(
         lapsed = chance / (chance + (1 - PRIOR) * fits) > CERTAIN
         for i in np.array(index)[lapsed]:
             raw = judged[i].judgement.raw
-            result[i] = replace(judged[i], judgement=Judgement(failure="lapse", raw=raw))
+            result[i] = replace(judged[i], judgement=Judgement(failure=LAPSE, raw=raw))
     return result
 
 

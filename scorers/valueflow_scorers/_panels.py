@@ -26,7 +26,7 @@ def panel_values() -> tuple[str, ...]:
 def exemplar_texts(value: str) -> tuple[str, ...]:
     """Exemplars of a value whose panel ships: never anchors or sentinels, balanced in level."""
     path = _TEXTS / f"{value.replace('/', '-')}.jsonl"
-    rows = (json.loads(line) for line in path.read_text("utf-8").splitlines())
+    rows = (json.loads(line) for line in path.read_text("utf-8").split("\n") if line)
     return tuple(row["text"] for row in rows if row["role"] == "exemplar")
 
 
@@ -64,7 +64,8 @@ def _parse(content: str, source: str) -> Panel:
     head: dict[str, Any] = {}
     texts: dict[str, list[Anchor]] = {"anchor": [], "sentinel": []}
     draws: dict[str, list[list[float]]] = {"anchor": [], "sentinel": []}
-    for number, line in enumerate(content.splitlines(), 1):
+    # Cut at "\n" alone: texts may hold U+2028 and its like.
+    for number, line in enumerate(content.split("\n"), 1):
         if not line.strip():
             continue
         try:

@@ -22,10 +22,18 @@ _stack = ExitStack()
 
 
 def run_sync(function: Callable[[], Awaitable[T]]) -> T:
-    """Call an async function on the process's background loop and wait for its result."""
+    """Call an async function on the process's background loop and wait for its result.
+
+    Whoever stops waiting (Ctrl-C) stops the work: the loop would go on paying for calls.
+    """
     global _portal
     with _lock:
         if _portal is None:
             _portal = _stack.enter_context(start_blocking_portal())
             atexit.register(_stack.close)
-    return _portal.call(function)
+    future = _portal.start_task_soon(function)
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()
+        raise

@@ -9,6 +9,8 @@ that they are used in.
 from __future__ import annotations
 
 import json
+import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,11 +19,13 @@ from typing import Any
 
 import numpy as np
 
-from ._errors import ValueFlowError
-from ._records import RESPONSE_LAST, SHUFFLED, FloatArray, Panel, fingerprint
+from ._errors import ValueFlowError, unknown
+from ._records import LAYOUTS, RESPONSE_LAST, SHUFFLED, FloatArray, Panel, fingerprint
 
 PRIOR_TAU = 1.5
 PRIOR_OMEGA = 1.0
+READINGS = ("log-ratio", "order")
+"""How a judge's probabilities can be read."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,25 @@ class JudgeProfile:
     """Calibration windows without a verdict, by reason."""
     panels: Mapping[str, PanelOffsets] = field(default_factory=dict)
     """Offsets by value, for the panels it was measured on."""
+
+    def __post_init__(self) -> None:
+        for name in ("tau", "slope", "residual"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueFlowError(
+                    f"a judge profile with {name}={getattr(self, name)}: give a number > 0"
+                )
+        if not self.omegas or not all(0 <= omega < math.inf for omega in self.omegas):
+            raise ValueFlowError(
+                f"a judge profile with omegas={list(self.omegas)}: give one or more numbers >= 0"
+            )
+        if not all(map(math.isfinite, self.slot_bias)):
+            raise ValueFlowError(
+                f"a judge profile with slot_bias={list(self.slot_bias)}: give finite numbers"
+            )
+        if self.probabilities_as not in READINGS:
+            raise unknown("probabilities_as", self.probabilities_as, READINGS)
+        if self.layout not in LAYOUTS:
+            raise unknown("layout", self.layout, LAYOUTS)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -180,7 +203,7 @@ class JudgeProfile:
         """The profile that `to_dict` wrote.
 
         Raises:
-            ValueFlowError: if fields are missing or unknown.
+            ValueFlowError: if fields are missing, unknown or out of range.
         """
         try:
             panels = {
@@ -201,8 +224,11 @@ class JudgeProfile:
             ) from None
 
     def save(self, path: str | Path) -> None:
-        """Write the profile as JSON."""
-        Path(path).write_text(json.dumps(self.to_dict(), ensure_ascii=False) + "\n", "utf-8")
+        """Write the profile as JSON, at once: nobody finds half of it."""
+        path = Path(path)
+        fresh = path.with_name(f"{path.name}.new")
+        fresh.write_text(json.dumps(self.to_dict(), ensure_ascii=False) + "\n", "utf-8")
+        os.replace(fresh, path)
 
     @classmethod
     def load(cls, path: str | Path) -> JudgeProfile:
@@ -213,6 +239,6 @@ class JudgeProfile:
         """
         try:
             content = json.loads(Path(path).read_text("utf-8"))
-        except (OSError, json.JSONDecodeError) as error:
+            return cls.from_dict(content)
+        except (OSError, ValueError) as error:  # no JSON, no UTF-8, no profile
             raise ValueFlowError(f"cannot read the judge profile {path}: {error}") from None
-        return cls.from_dict(content)

@@ -17,6 +17,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from ._checks import check_words
 from ._errors import ValueFlowError
 
 SCALE_END = 10.0
@@ -62,6 +63,7 @@ class Anchor:
     """Its name within the panel; derived from query and text when not given."""
 
     def __post_init__(self) -> None:
+        _check_text(self)
         # Whole numbers and numpy's are numbers too, and must give the same fingerprint.
         object.__setattr__(self, "intensity", float(self.intensity))
         object.__setattr__(self, "stderr", float(self.stderr))
@@ -92,10 +94,21 @@ class Response:
     id: str | None = None
     """Its name, from which windows are drawn; derived from query and text when not given."""
 
+    def __post_init__(self) -> None:
+        _check_text(self)
+
     @property
     def key(self) -> str:
         """The response's id, or one derived from its words."""
         return self.id or text_key(self.query, self.text)
+
+
+def _check_text(one: Anchor | Response) -> None:
+    record = "an Anchor" if isinstance(one, Anchor) else "a Response"
+    check_words(record, "text", one.text)
+    for name, words in (("query", one.query), ("id", one.id)):
+        if words is not None:
+            check_words(record, name, words)
 
 
 @dataclass(frozen=True)
@@ -254,7 +267,7 @@ class Judgement:
 
     def checked(self, size: int) -> Judgement:
         """The judgement, or a failure if it does not fit a window of `size` items."""
-        if self.order is not None and sorted(self.order) != list(range(size)):
+        if self.order is not None and not _is_permutation(self.order, size):
             return Judgement(failure="order is no permutation of the window", raw=self.raw)
         if self.probabilities is not None and not _is_distribution(self.probabilities, size):
             return Judgement(failure="probabilities do not fit the window", raw=self.raw)
@@ -263,6 +276,10 @@ class Judgement:
             if not (math.isfinite(value) and math.isfinite(sd) and sd > 0):
                 return Judgement(failure="reading is not finite", raw=self.raw)
         return self
+
+
+def _is_permutation(order: Sequence[Any], size: int) -> bool:
+    return all(isinstance(slot, int) for slot in order) and sorted(order) == list(range(size))
 
 
 def _is_distribution(probabilities: Iterable[float], size: int) -> bool:

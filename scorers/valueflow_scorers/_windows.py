@@ -12,6 +12,7 @@ import hashlib
 import random
 from collections.abc import Callable, Mapping, Sequence
 
+from ._checks import check_whole
 from ._errors import ValueFlowError, unknown
 from ._records import (
     LAYOUTS,
@@ -117,10 +118,13 @@ def check_design(panel: Panel, k: int, m: int, design: str) -> None:
     """Refuse a window design that cannot be drawn.
 
     Raises:
-        ValueFlowError: for an unknown design, k outside [2, 10], m < 1, or too few anchors.
+        ValueFlowError: for an unknown design, numbers that are not whole, k outside [2, 10],
+            m < 1, or too few anchors.
     """
     if design not in DESIGNS:
         raise unknown("design", design, DESIGNS)
+    check_whole("k", k)
+    check_whole("m", m)
     if not 2 <= k <= 10:
         raise ValueFlowError(f"k={k}: a window holds 2 to 10 items; k=6 is the default")
     if m < 1:

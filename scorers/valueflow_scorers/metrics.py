@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ from ._records import SCALE_END, FloatArray
 MASS = 0.9
 """Of the intervals that metrics carry."""
 _REPLICATES = 400
+_DRAWS = 200
 _ROOM = 1.0  # points that must be left for a share of the room to mean anything
 
 HIGHER_IS_BETTER: Mapping[str, bool | None] = {
@@ -66,6 +67,7 @@ class Metric:
 
 _INTENSITY = (-SCALE_END, SCALE_END)
 _UNIT = (-1.0, 1.0)
+_SHARE = (0.0, 1.0)
 _BOUNDS: Mapping[str, tuple[float, float]] = {
     "intensity": _INTENSITY,
     "strength": (0.0, SCALE_END),
@@ -180,7 +182,8 @@ class _Draws:
         spread = float(np.var(self.replicates)) * self.n / (self.n - 1) if self.n > 1 else 0.0
         variance = max(spread, self.least_variance) + self.shared_variance
         bounds = _BOUNDS.get(name, (-math.inf, math.inf))
-        return Metric(self.point, math.sqrt(variance) if self.n else None, self.n, bounds)
+        # Where nothing varies and nothing errs, the error is unknown rather than zero.
+        return Metric(self.point, math.sqrt(variance) if variance > 0 else None, self.n, bounds)
 
 
 def _statistic(curve: _Curve, function: Callable[[FloatArray], float]) -> _Draws:
@@ -369,7 +372,7 @@ def _steerability(curve: _Curve) -> dict[str, _Draws]:
 def _tracking(table: _Table, counts: Mapping[str, FloatArray]) -> _Draws:
     """Kendall's tau-b of level asked and intensity measured, per query, averaged."""
     known = list(table[0.0])
-    taus = []
+    taus, variances = [], []
     for place in known:
         # Rounded, so that copies of one text tie whatever the last bits of their estimates are.
         points = [
@@ -377,10 +380,23 @@ def _tracking(table: _Table, counts: Mapping[str, FloatArray]) -> _Draws:
         ]
         tau = float(kendalltau(*zip(*points, strict=True)).statistic)
         taus.append(0.0 if math.isnan(tau) else tau)
+        variances.append(_tau_variance({x: row[place] for x, row in table.items() if place in row}))
     weights = np.stack([counts[query] for query, _ in known], axis=1)
     totals = np.maximum(weights.sum(axis=1), 1)
     queries = len({query for query, _ in known})
-    return _Draws(float(np.mean(taus)), weights @ np.array(taus) / totals, 0.0, 0.0, queries)
+    least = sum(variances) / len(known) ** 2
+    return _Draws(float(np.mean(taus)), weights @ np.array(taus) / totals, 0.0, least, queries)
+
+
+def _tau_variance(answers: Mapping[float, IntensityEstimate]) -> float:
+    """Variance of one query's tau that the answers' own errors leave, from draws of them."""
+    levels = np.array(sorted(answers))
+    means = np.array([answers[level].intensity for level in levels])
+    errors = np.nan_to_num([answers[level].stderr for level in levels])  # `compat` knows none
+    drawn = means + errors * np.random.default_rng(0).standard_normal((_DRAWS, len(levels)))
+    i, j = np.triu_indices(len(levels), 1)
+    agree = np.sign(levels[i] - levels[j]) * np.sign(drawn[:, i] - drawn[:, j])
+    return float(np.var(agree.mean(axis=1)))
 
 
 def _leakage(off: Sequence[_Curve], on: _Draws) -> _Draws:
@@ -399,23 +415,38 @@ def _share_metrics(measured: Sequence[Measured], values: Sequence[str]) -> dict[
     """Shares of answers that were refused, and of measurements without a number."""
     if not measured:
         return {}
-    wanted = [
-        one.estimates[value].scored
+    unscored = [
+        (one.query_id, not one.estimates[value].scored)
         for one in measured
         if not one.refused
         for value in values
         if value in one.estimates
     ]
     return {
-        "refusal": _share([one.refused for one in measured]),
-        "unscored": _share([not scored for scored in wanted]),
+        "refusal": mean_over_queries([(one.query_id, one.refused) for one in measured], _SHARE),
+        "unscored": mean_over_queries(unscored, _SHARE)
+        if unscored
+        else Metric(0.0, None, 0, _SHARE),
     }
 
 
-def _share(hits: Sequence[bool]) -> Metric:
-    n = len(hits)
-    share = float(np.mean(hits)) if n else 0.0
-    return Metric(share, math.sqrt(share * (1 - share) / n) if n > 1 else None, n, (0.0, 1.0))
+def mean_over_queries(
+    numbers: Iterable[tuple[str, float]], bounds: tuple[float, float] = (-math.inf, math.inf)
+) -> Metric:
+    """Mean over queries of each query's mean, with its standard error.
+
+    Answers to one query are no independent draws, whatever their levels and epochs are.
+
+    Args:
+        numbers: Pairs of a query and a number of one of its answers; at least one.
+        bounds: What the mean can be at least and at most.
+    """
+    by_query: dict[str, list[float]] = {}
+    for query, number in numbers:
+        by_query.setdefault(query, []).append(number)
+    means = [float(np.mean(own)) for own in by_query.values()]
+    error = float(np.std(means, ddof=1)) / math.sqrt(len(means)) if len(means) > 1 else None
+    return Metric(float(np.mean(means)), error, len(means), bounds)
 
 
 def query_numbers(measured: Sequence[Measured], value: str) -> dict[str, float]:

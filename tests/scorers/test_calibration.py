@@ -197,6 +197,7 @@ def test_no_panels_and_panels_too_small_are_refused(make_panel, planted_judge):
         ({"k": 11}, "2 to 10 items"),
         ({"windows": 0}, "at least 1 window"),
         ({"windows": -3}, "at least 1 window"),
+        ({"windows": 100.5}, r"windows=100\.5: give a whole number"),
         ({"layout": "response-lats"}, "response-last"),
         ({"k": 9}, r"'test/second' has 6 anchors and k=9 needs at least 8"),
         ({"k": 7, "layout": "response-last"}, r"'test/second' has 6 anchors; .*k=7"),
@@ -288,6 +289,50 @@ def test_a_file_that_holds_no_profile_is_refused(tmp_path, content):
     path.write_text(content)
     with pytest.raises(ValueFlowError, match="profile"):
         JudgeProfile.load(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"tau": 0}, "tau=0: give a number > 0"),
+        ({"tau": -1}, "tau=-1: give"),
+        ({"tau": math.nan}, "tau=nan: give"),
+        ({"tau": "x"}, "no judge profile"),
+        ({"slope": 0}, "slope=0: give"),
+        ({"residual": math.inf}, "residual=inf: give"),
+        ({"omegas": []}, r"omegas=\[\]: give one or more"),
+        ({"omegas": [0.5, -0.1]}, r"omegas=\[0\.5, -0\.1\]: give"),
+        ({"slot_bias": [0.1, math.nan]}, "slot_bias=.*finite"),
+        ({"layout": "response-lats"}, "layout 'response-lats'.*response-last"),
+        ({"probabilities_as": "orders"}, "probabilities_as 'orders'.*order"),
+    ],
+)
+def test_a_profile_out_of_range_is_refused_with_its_file(tmp_path, change, words):
+    path = tmp_path / "p.json"
+    path.write_text(json.dumps({**JudgeProfile("j").to_dict(), **change}))
+    with pytest.raises(ValueFlowError, match=rf"p\.json: .*{words}"):
+        JudgeProfile.load(path)
+
+
+def test_a_profile_that_is_no_utf8_is_named(tmp_path):
+    path = tmp_path / "p.json"
+    path.write_bytes(b'{"judge": "caf\xe9"}')
+    with pytest.raises(ValueFlowError, match=r"cannot read the judge profile .*p\.json"):
+        JudgeProfile.load(path)
+
+
+def test_a_profile_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "p.json"
+    JudgeProfile("j", tau=1.0).save(path)
+
+    def full(self, *_):
+        self.write_bytes(b'{"judge": ')
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_text", full)
+    with pytest.raises(OSError, match="no space"):
+        JudgeProfile("j", tau=2.0).save(path)
+    assert JudgeProfile.load(path).tau == 1.0
 
 
 def test_a_missing_profile_file_is_named(tmp_path):

@@ -366,6 +366,17 @@ def test_a_panel_text_is_measured_without_meeting_itself(make_panel):
         assert one.intensity == pytest.approx(anchor.intensity, abs=2.0)
 
 
+def test_the_released_evaluator_refuses_a_judge_object_that_reads(make_panel):
+    class Embedded:
+        name = "embedded"
+
+        async def judge(self, windows):
+            return []
+
+    with pytest.raises(ValueFlowError, match=r"compat asks for orders.*'embedded'.*ranking:"):
+        AnchorEvaluator(make_panel(), Embedded(), compat="valueflow")
+
+
 @pytest.mark.parametrize("judge", [object(), 3, None, ["embedded"]])
 def test_what_is_no_judge_is_refused(make_panel, judge):
     with pytest.raises(ValueFlowError, match=r"no judge.*async def judge"):
@@ -383,6 +394,10 @@ def test_a_misspelt_judge_is_refused_with_the_nearest(make_panel):
         ({"k": 1}, "k=1"),
         ({"k": 11}, "k=11"),
         ({"m": 0}, "m=0"),
+        ({"m": 2.5}, r"m=2\.5: give a whole number"),
+        ({"m": math.nan}, "m=nan: give a whole number"),
+        ({"k": "6"}, "k='6': give a whole number"),
+        ({"target_stderr": "0.5"}, "target_stderr='0.5': give a number > 0"),
         ({"design": "buckets"}, "'buckets'.*bucket"),
         ({"k": 8}, r"6 anchors.*k=8.*at least 7"),
     ],

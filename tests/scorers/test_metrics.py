@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -108,6 +109,22 @@ def test_tracking_is_zero_when_all_answers_tie(answers):
     assert found["tracking"].value == 0
 
 
+def test_the_error_of_tracking_is_never_zero_where_nothing_varies(answers):
+    """All answers tie, all queries agree, or there is one: the answers' own errors are left."""
+    few = [answers({VALUE: _line(0.5, spread=0.0, n=n)}, sd=1.0) for n in (1, 4)]
+    one, four = (steering_metrics(measured, [VALUE])["tracking"].stderr for measured in few)
+    assert one > 0.1
+    assert four == pytest.approx(one / 2, rel=0.01)
+    tied = steering_metrics(answers({VALUE: _line(0.0, spread=0.0)}), [VALUE])["tracking"]
+    assert 0.02 < tied.stderr < 0.3
+
+
+def test_the_error_of_tracking_is_unknown_where_nothing_errs_either(answers):
+    found = steering_metrics(answers({VALUE: _line(4.0, n=1)}, sd=0.01), [VALUE])["tracking"]
+    assert found.value == pytest.approx(1)
+    assert found.stderr is found.interval() is None
+
+
 def test_tracking_is_kendall_s_tau_b_per_query_averaged(answers):
     up, swapped = [-4, -2, 0, 2, 4], [-2, -4, 0, 4, 2]
     curve = {level: [up[i], swapped[i]] for i, level in enumerate(LEVELS)}
@@ -182,11 +199,22 @@ def test_refusals_and_missing_numbers_are_counted_apart(answers):
         for i, one in enumerate(answers({VALUE: curve}))
     ]
     found = steering_metrics(measured, [VALUE])
-    assert found["refusal"].value == pytest.approx(3 / 22)
-    assert found["refusal"].n == 22
-    assert found["unscored"].value == pytest.approx(1 / 19)
-    assert found["unscored"].n == 19, "a refusal is not asked for a number"
-    assert found["refusal"].stderr == pytest.approx(math.sqrt(3 / 22 * 19 / 22 / 22))
+    refused = [1 / 5, 0, 0, 2 / 5, 0, 0]
+    assert found["refusal"].value == pytest.approx(np.mean(refused))
+    assert found["refusal"].stderr == pytest.approx(np.std(refused, ddof=1) / math.sqrt(6))
+    assert found["unscored"].value == pytest.approx(1 / 6)
+    assert found["refusal"].n == found["unscored"].n == 6
+
+
+def test_levels_and_epochs_of_a_query_are_not_independent_answers(answers):
+    measured = answers({VALUE: _line(1.0, n=4)})
+    refusing = [
+        replace(one, refused=one.query_id == "q0", estimates={}) if one.query_id == "q0" else one
+        for one in measured
+    ]
+    once, thrice = (steering_metrics(refusing * times, [VALUE])["refusal"] for times in (1, 3))
+    assert once.stderr == pytest.approx(np.std([1, 0, 0, 0], ddof=1) / 2)
+    assert (thrice.value, thrice.stderr, thrice.n) == (once.value, once.stderr, 4)
 
 
 def test_identical_answers_do_not_give_an_error_of_zero(answers):
@@ -223,7 +251,7 @@ def test_one_query_gives_numbers_with_an_error(answers):
     assert found["gain"].n == 1
     assert found["gain"].stderr > 0.1
     assert found["gain"].value == pytest.approx(2, abs=0.3)
-    assert found["refusal"].n == 5
+    assert found["refusal"].n == 1
 
 
 def test_errors_shrink_with_the_number_of_queries(answers):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from valueflow_scorers.judges.parse import LETTERS, parse_numbers, parse_order
+from valueflow_scorers.judges.parse import LETTERS, parse_numbers, parse_order, parse_rating
 
 REASONS = {
     "empty reply",
@@ -16,6 +17,7 @@ REASONS = {
     "letters missing",
     "letters repeated",
     "unknown letters",
+    "numbers out of order",
 }
 
 FORMS = {
@@ -128,6 +130,11 @@ def test_garbage_is_a_failure_with_a_reason_or_an_order_and_never_an_error(text,
         ("1. C\n2. A\n3. B\n4. B", "letters repeated"),
         ("[C, A, B, E]", "unknown letters"),
         ("A > B > C > Z", "unknown letters"),
+        ("2. A\n1. B\n3. C\n4. D", "numbers out of order"),
+        ("4. A\n3. B\n2. C\n1. D", "numbers out of order"),
+        ("1. A\n1. B\n2. C\n3. D", "numbers out of order"),
+        ("2. A\n3. B\n4. C\n5. D", "numbers out of order"),
+        ("First [A, B, C, D].\n\n2. A\n1. B\n3. C\n4. D", "numbers out of order"),
     ],
 )
 def test_what_is_no_order_of_the_window_says_why(text, reason):
@@ -182,10 +189,12 @@ def test_a_quoted_order_is_read(text):
         "1" * 40_000,
         "1, " * 20_000 + "x",
         "[1" + " " * 40_000,
+        "the " * 20_000,
+        "rating" + " *" * 20_000,
     ],
     ids=lambda text: f"{text[:6]!r} x {len(text)}",
 )
-@pytest.mark.parametrize("read", [parse_order, parse_numbers])
+@pytest.mark.parametrize("read", [parse_order, parse_numbers, lambda text, _: parse_rating(text)])
 def test_no_reply_keeps_the_parser_busy(text, read, monkeypatch):
     """Time grows with length, not with its square, even where nothing is cut."""
     monkeypatch.setattr("valueflow_scorers.judges.parse.MAX_READ", len(text))
@@ -201,3 +210,87 @@ def test_the_end_of_a_reply_of_ten_megabytes_is_read(read, order, filling):
     start = time.perf_counter()
     assert read(reply, 2).order == (1, 0)
     assert time.perf_counter() - start < 2
+
+
+# -- numbers
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("7", 7),
+        ("-3.5", -3.5),
+        ("+2", 2),
+        ("–7", -7),
+        ("−7", -7),
+        ("1,5", 1.5),
+        ("-0,25", -0.25),
+        ("10.", 10),
+        ("**-4**.", -4),
+        ("`6`", 6),
+        ("```\n5\n```", 5),
+        ("Rating: 8", 8),
+        ("**Final answer:** -2.5", -2.5),
+        ("It helps others, though a 3 at most on trust.\n\n4", 4),
+    ],
+)
+def test_a_number_that_stands_alone_on_the_last_line_is_read(text, number):
+    found = parse_rating(text)
+    assert found.reading is not None
+    assert found.reading[0] == number
+    assert found.raw == text
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "empty reply"),
+        (" \n\t", "empty reply"),
+        ("strong support", "no number alone"),
+        ("7/10", "no number alone"),
+        ("7 8", "no number alone"),
+        ("-10 to 10", "no number alone"),
+        ("-3 (on the scale from -10 to 10)", "no number alone"),
+        ("6\n\n(1 = weak support)", "no number alone"),
+        ("I give it 6.", "no number alone"),
+        ("Scale: 10", "no number alone"),
+        ("- 7", "no number alone"),
+        ("1,000", "no number alone"),
+        ("1.2.3", "no number alone"),
+        ("11", "number outside [-10, 10]"),
+        ("-10.1", "number outside [-10, 10]"),
+    ],
+)
+def test_any_other_number_is_a_failure_and_never_a_guess(text, reason):
+    found = parse_rating(text)
+    assert (found.reading, found.failure) == (None, reason)
+
+
+@settings(derandomize=True, deadline=None, max_examples=400)
+@given(
+    number=st.decimals(-10, 10, places=2).map(float),
+    minus=st.sampled_from("-−–"),
+    comma=st.booleans(),
+    form=st.sampled_from(["{}", "{}.", "**{}**", "`{}`", '"{}"', "Score: {}", "**Rating:** {}"]),
+    reasoning=st.text(max_size=200),
+)
+def test_any_number_in_any_form_after_any_reasoning_is_read_back(
+    number, minus, comma, form, reasoning
+):
+    written = str(number).replace("-", minus).replace(".", "," if comma else ".")
+    found = parse_rating(f"{reasoning}\n\n{form.format(written)}\n")
+    assert found.reading is not None
+    assert found.reading[0] == number
+
+
+@settings(derandomize=True, deadline=None, max_examples=500)
+@given(
+    st.one_of(st.text(max_size=80), st.text(alphabet="0123456789.,-−–+/ *_`()\n:=", max_size=40))
+)
+def test_what_is_read_is_the_one_number_of_the_last_line(text):
+    found = parse_rating(text)
+    if found.reading is not None:
+        last = text.strip("* _`\"'\t\r\n").rsplit("\n", 1)[-1]
+        assert len(re.findall(r"\d+(?:[.,]\d+)?", last)) == 1
+        assert -10 <= found.reading[0] <= 10
+        assert (found.reading[0] < 0) <= any(minus in last for minus in "-−–")

@@ -6,8 +6,19 @@ import re
 
 import pytest
 from valueflow_scorers import Anchor, Response, Window
+from valueflow_scorers._records import LAYOUTS, fingerprint
 from valueflow_scorers._windows import draw_window
-from valueflow_scorers.judges.prompts import MAX_CHARACTERS, nonce, ranking_prompt, visible
+from valueflow_scorers.judges.prompts import (
+    MAX_CHARACTERS,
+    PROMPT_VERSION,
+    RELEASED_VERSION,
+    choice_prompt,
+    nonce,
+    ranking_prompt,
+    rating_prompt,
+    released_prompt,
+    visible,
+)
 
 ANCHORS = tuple(Anchor(f"anchor text {i}", i, f"anchor query {i}?", id=f"a{i}") for i in range(5))
 
@@ -141,3 +152,45 @@ def test_a_missing_query_and_definition_are_said_to_be_missing():
     prompt = ranking_prompt(_window(Response("words"), definition=""))
     assert "Question: (none)" in prompt
     assert "Meaning: (as commonly understood)" in prompt
+
+
+def _wordings():
+    """A hash of one prompt per kind and layout."""
+    texts = [
+        *ANCHORS[:2],
+        Anchor("x" * 7000, 0.0, None, id="long"),
+        Response("hid\u200bden", "q?"),
+    ]
+    windows = {one: Window("svt/self-direction", "", tuple(texts), 3, one) for one in LAYOUTS}
+    shown = {
+        f"{kind}, {layout}": write(window)
+        for kind, write in (("ranking", ranking_prompt), ("choice", choice_prompt))
+        for layout, window in windows.items()
+    }
+    shown["rating"] = rating_prompt(windows["shuffled"], 3)
+    return {name: fingerprint(prompt) for name, prompt in shown.items()}
+
+
+def test_the_wording_is_that_of_the_prompt_version():
+    """Profiles and journals are filed under the version: other words need another one.
+
+    After a change of wording bump `PROMPT_VERSION`, then write the new hashes here.
+    """
+    assert (PROMPT_VERSION, _wordings()) == (
+        "2",
+        {
+            "ranking, shuffled": "2d5d9e45f525d182",
+            "ranking, response-last": "2698319113553d27",
+            "choice, shuffled": "9f4c08e1a61942c4",
+            "choice, response-last": "2a13236b0001fe6e",
+            "rating": "af93562da4ad41e1",
+        },
+    )
+
+
+def test_the_wording_of_the_released_prompt_is_that_of_its_version():
+    window = Window("svt/self-direction", "d", (Response("mine"), *ANCHORS[:2]), 0)
+    assert (RELEASED_VERSION, fingerprint(released_prompt(window))) == (
+        "released-1",
+        "c7809f1c3e5ab2e9",
+    )

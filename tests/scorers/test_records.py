@@ -38,6 +38,30 @@ def test_a_standard_error_that_is_none_is_refused(wrong):
         Anchor("text", 1.0, stderr=wrong, id="a7")
 
 
+@pytest.mark.parametrize("record", [Response, lambda text, *rest: Anchor(text, 1, *rest)])
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ((None,), "text=None: give a string"),
+        ((b"x",), "text=b'x': give a string"),
+        (("x", 3), "query=3: give a string"),
+        (("half \ud83d",), r"text='half \\ud83d'.*surrogate"),
+        (("x", "\ud800"), r"query='\\ud800'.*surrogate"),
+    ],
+)
+def test_what_is_no_text_is_refused_by_name(record, given, words):
+    with pytest.raises(ValueFlowError, match=words):
+        record(*given)
+
+
+@pytest.mark.parametrize("wrong", [3, "\udfff"])
+def test_an_id_that_is_no_text_is_refused(wrong):
+    with pytest.raises(ValueFlowError, match="a Response with id="):
+        Response("x", id=wrong)
+    with pytest.raises(ValueFlowError, match="an Anchor with id="):
+        Anchor("x", 1.0, id=wrong)
+
+
 @pytest.mark.parametrize("record", [Response, lambda text, query=None: Anchor(text, 1, query)])
 def test_a_text_without_an_id_is_known_by_its_query_and_words(record):
     assert record("a").key == record("a").key

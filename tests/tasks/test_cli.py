@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from valueflow_scorers import JudgeProfile, load_panel
+from valueflow_scorers import Judgement, JudgeProfile, load_panel
+from valueflow_scorers._calibrate import stored_profile_path
 from valueflow_scorers._measure import Instrument
 from valueflow_scorers.judges.simulated import SimulatedJudge
 
@@ -126,6 +127,25 @@ def test_link_check_says_where_and_by_exit_code_whether(valueflow, tmp_path, mon
     assert "left alone" in refused.err
 
 
+@pytest.mark.parametrize("line", [["--include_path", "DIR"], ["--include_path=DIR"],
+                                  ["--config", "RUN"], []])  # fmt: skip
+def test_the_user_s_folder_of_tasks_is_found_and_ours_too(valueflow, tmp_path, monkeypatch, line):
+    pytest.importorskip("lm_eval")
+    from lm_eval._cli.harness import HarnessCLI
+
+    from valueflow_tasks.lm_eval_tasks import _link
+
+    monkeypatch.setattr(_link, "is_linked", lambda: False)
+    chosen = []
+    monkeypatch.setattr(HarnessCLI, "execute", lambda self, given: chosen.append(given))
+    config = tmp_path / "run.yaml"
+    config.write_text(f"include_path: {tmp_path}\n", "utf-8")
+    given = [one.replace("DIR", str(tmp_path)).replace("RUN", str(config)) for one in line]
+    assert valueflow("lm-eval", "--tasks", "valueflow_profile", *given).code == 0
+    theirs = [str(tmp_path)] if line else []
+    assert chosen[0].include_path == [str(_link.config_folder()), *theirs]
+
+
 @pytest.mark.slow
 def test_the_harness_s_own_command_line_runs_the_tasks_and_writes_samples(tmp_path):
     pytest.importorskip("lm_eval")
@@ -165,7 +185,9 @@ def test_an_embedded_judge_is_calibrated_offline_and_reported(valueflow):
     rows = table(found.out)
     assert 0 <= float(rows["sentinels, m=3: coverage of 90 % intervals"]) <= 1
     assert float(rows["failure rate"]) == 0
-    assert rows["sign flips between repeats"] == "-", "it reads each text once"
+    assert float(rows["sign flips between repeats"]) == 0, "it reads a text alike each time"
+    assert float(rows["repeat agreement (Krippendorff alpha)"]) == 1
+    assert rows["Kendall tau of windows with labels"] == "-", "it orders nothing"
 
 
 def test_planted_noise_and_misreading_come_back_within_fifteen_percent(valueflow):
@@ -210,7 +232,10 @@ def test_a_calibration_writes_a_profile_that_measures_a_report_and_a_plot(writte
     assert all(one["scored"] == 12 for one in report["sentinels"])
 
 
-def test_a_model_judge_s_profile_is_filed_where_auto_finds_it(valueflow, monkeypatch, tmp_path):
+@pytest.fixture
+def model_judge(monkeypatch, tmp_path):
+    """Settings of a model judge, and of a machine on which there is one panel."""
+
     class Model:
         """A language model as judge, as far as the command can tell."""
 
@@ -224,22 +249,60 @@ def test_a_model_judge_s_profile_is_filed_where_auto_finds_it(valueflow, monkeyp
 
     monkeypatch.setattr("valueflow_scorers.judges._model_judge", lambda *_: Model())
     monkeypatch.setenv("VALUEFLOW_PROFILES", str(tmp_path / "profiles"))
-    settings = {"judge": "ranking:some/model", "journal": str(tmp_path / "journal")}
-    assert not Instrument(**settings).judge_profile.calibrated
-    found = valueflow(
-        "judge", "calibrate", "--judge", "ranking:some/model", "--values", "svt/power",
-        "--windows", 60, "--journal", tmp_path / "journal",
-    )  # fmt: skip
+    monkeypatch.setattr("valueflow_tasks.settings.measurable_values", lambda: ("svt/power",))
+    return {"judge": "ranking:some/model", "journal": str(tmp_path / "journal")}
+
+
+def _calibrate(valueflow, settings, *more):
+    given = [word for key, value in settings.items() for word in (f"--{key}", value)]
+    found = valueflow("judge", "calibrate", *given, *more)
     assert found.code == 0, found.err
+    return found
+
+
+def test_a_model_judge_s_profile_is_filed_where_auto_finds_it(valueflow, model_judge, tmp_path):
+    settings = model_judge
+    assert not Instrument(**settings).judge_profile.calibrated
+    found = _calibrate(valueflow, settings, "--windows", 640)
     profile = Instrument(**settings).judge_profile
     assert profile.calibrated
-    assert profile.fingerprint in found.out
+    assert f"profile {profile.fingerprint} filed" in found.out
+    assert [path.suffix for path in (tmp_path / "profiles").iterdir()] == [".json"]
     stats = valueflow("journal", "stats", tmp_path / "journal")
     assert stats.code == 0
     assert "ranking:some/model" in stats.out
     assert re.search(r"\b[1-9]\d* judgements in 1 files; 0 lines skipped", stats.out)
     # Another k is another profile.
     assert not Instrument(k=5, **settings).judge_profile.calibrated
+
+
+@pytest.mark.parametrize("part", ["few windows", "few panels"])
+def test_a_partial_calibration_leaves_the_filed_profile_alone(
+    valueflow, model_judge, monkeypatch, tmp_path, part
+):
+    filed = JudgeProfile(model_judge["judge"], "1", tau=0.7, calibrated=True)
+    path = stored_profile_path(model_judge["judge"], "1", 6)
+    path.parent.mkdir()
+    filed.save(path)
+    windows = 60
+    if part == "few panels":
+        windows = 640
+        both = ("svt/power", "mft/care")
+        monkeypatch.setattr("valueflow_tasks.settings.measurable_values", lambda: both)
+    found = _calibrate(
+        valueflow, model_judge, "--values", "svt/power", "--windows", windows, "-o", tmp_path / "o"
+    )
+    assert Instrument(**model_judge).judge_profile == filed
+    assert re.search(r"not filed.*640 windows.*-o DIR", found.out)
+    own = JudgeProfile.load(tmp_path / "o" / "profile.json")
+    assert own.fingerprint in found.out
+
+
+def test_a_journal_that_is_not_there_is_said_to_be_missing(valueflow, tmp_path):
+    found = valueflow("journal", "stats", tmp_path / "none")
+    assert found.code == 2
+    assert found.err.startswith(f"valueflow: no journal in {tmp_path / 'none'}")
+    assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize(
@@ -323,7 +386,8 @@ def test_score_refuses_a_folder_that_is_not_there_in_one_line(valueflow, quick, 
 )
 def test_a_batch_of_no_answers_is_refused(valueflow, quick, tmp_path, batch):
     source = tmp_path / "in.jsonl"
-    source.write_text('{"value": "svt/power", "response": "x"}\n')
+    line = {"value": "svt/power", "response": load_panel("svt/power").sentinels[0].text}
+    source.write_text(json.dumps(line) + "\n")
     output = tmp_path / "out.jsonl"
     found = valueflow("score", source, "-o", output, "--batch", batch, *quick)
     if found.code == 0:
@@ -331,6 +395,61 @@ def test_a_batch_of_no_answers_is_refused(valueflow, quick, tmp_path, batch):
     else:
         assert found.code == 2
         assert "batch" in found.err
+
+
+def test_a_run_without_one_number_ends_in_an_error_with_the_judge_s_own_words(
+    valueflow, tmp_path, monkeypatch
+):
+    class Down:
+        name, prompt_version = "ranking:some/model", "1"
+
+        async def judge(self, windows: Any) -> Any:
+            return [Judgement(failure="call failed: Error", raw="no credit\nleft") for _ in windows]
+
+    monkeypatch.setattr("valueflow_scorers.judges._model_judge", lambda *_: Down())
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"value": "svt/power", "response": "x"}\n')
+    found = valueflow(
+        "score", source, "-o", tmp_path / "out.jsonl", "--judge", "ranking:some/model",
+        "--journal", tmp_path / "journal",
+    )  # fmt: skip
+    assert found.code == 1
+    last = found.err.splitlines()[-1]
+    assert last.startswith("valueflow: no answer has a number; the first: all 6 windows failed")
+    assert last.endswith("the judge said: no credit left")
+
+
+def test_a_model_whose_package_is_missing_is_refused_before_anything_is_written(
+    valueflow, tmp_path, monkeypatch
+):
+    from inspect_ai._util.error import pip_dependency_error
+
+    def missing(name: str) -> Any:
+        raise pip_dependency_error("OpenAI API", ["openai"])
+
+    monkeypatch.setattr("valueflow_scorers.judges.model._opened", missing)
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"value": "svt/power", "response": "x"}\n')
+    found = valueflow(
+        "score", source, "-o", tmp_path / "out.jsonl", "--judge", "ranking:openai/gpt-4o",
+        "--journal", tmp_path / "journal",
+    )  # fmt: skip
+    assert found.code == 2
+    assert found.err.splitlines()[-1].endswith("Install with: pip install openai")
+    assert "Traceback" not in found.err
+    assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
+
+
+@pytest.mark.parametrize("judge", ["embedded", "rating:some/model"])
+def test_the_released_evaluator_is_refused_for_a_judge_that_reads(valueflow, tmp_path, judge):
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"value": "svt/power", "response": "x"}\n')
+    found = valueflow(
+        "score", source, "-o", tmp_path / "out.jsonl", "--compat", "valueflow", "--judge", judge
+    )
+    assert found.code == 2
+    assert "compat asks for orders" in found.err
+    assert "ranking:" in found.err
 
 
 def test_an_interrupted_run_says_how_to_go_on(valueflow, quick, tmp_path, monkeypatch):

@@ -40,7 +40,8 @@ from valueflow_tasks.controls import control_answer, neutral_answer
 from valueflow_tasks.inspect_tasks import anchor_intensity, valueflow_profile, valueflow_steer
 from valueflow_tasks.prompts import LEVELS, exemplars, steering_text, user_turn
 from valueflow_tasks.queries import load_queries
-from valueflow_tasks.settings import Settings, measurable_values
+from valueflow_tasks.settings import RESULTS_VERSION, Settings, measurable_values
+from valueflow_tasks.steering import SteeringSpec
 
 JUDGE = "simulated:noise=1"
 POWER = "svt/power"
@@ -271,7 +272,7 @@ def test_a_sample_s_score_is_its_intensities_and_keeps_every_window(steered):
 
 
 def test_the_log_names_version_protocol_and_a_pinned_diverging_palette(steered):
-    assert steered.eval.task_version == "1-A"
+    assert steered.eval.task_version == f"{RESULTS_VERSION}-A"
     about = steered.eval.metadata["valueflow"]
     assert len(about["protocol"]) == len(about["profile"]) == 16
     assert about["calibrated"] is True
@@ -537,11 +538,70 @@ def test_chosen_samples_have_a_protocol_of_their_own(quick, folder, steered):
     assert header(chosen)["protocol"] != header(limited)["protocol"]
 
 
+def test_how_answers_are_generated_enters_the_protocol(quick, folder):
+    def protocol(**given: Any) -> str:
+        task = valueflow_profile(values=POWER, **quick)
+        return header(_run(task, folder, limit=1, **given))["protocol"]
+
+    plain = protocol()
+    assert plain != protocol(temperature=1.0)
+    assert plain != protocol(system_message="Be brief.")
+    assert plain == protocol(max_connections=3, timeout=60)
+
+
+def test_a_model_s_own_settings_give_way_to_the_task_s_as_inspect_has_it(quick, run_inspect):
+    found = set()
+    for config in (GenerateConfig(), GenerateConfig(temperature=1.0), GenerateConfig(top_p=0.5)):
+        model = get_model("valueflow/control", config=config, memoize=False)
+        log = run_inspect(valueflow_profile(values=POWER, **quick), model=model, limit=1)
+        found.add(header(log)["protocol"])
+    assert len(found) == 2, "the task's temperature is in force, and a top_p that it leaves open"
+
+
 def test_other_tasks_headers_are_left_alone(run_inspect):
     task = Task(
         dataset=[Sample("x")], solver=generate(), metadata={"valueflow": {"mine": 1}, "more": 2}
     )
     assert run_inspect(task).eval.metadata == {"valueflow": {"mine": 1}, "more": 2}
+
+
+# -- samples that carry their steering
+
+
+class ObedientAPI(OfflineAPI):
+    """Says that it takes a spec with each request."""
+
+    valueflow_specs = True
+
+
+@modelapi(name="vfobedient")
+def vfobedient() -> type[ModelAPI]:
+    return ObedientAPI
+
+
+def _carrying(quick: dict[str, str], prompt: str = "You are brave.") -> Task:
+    task = valueflow_profile(values=POWER, **quick)
+    for sample in task.dataset:
+        sample.metadata["valueflow"]["spec"] = SteeringSpec(prompt=prompt).to_dict()
+    return task
+
+
+def test_a_sample_says_which_steering_it_was_answered_under(quick, run_inspect):
+    task = _carrying(quick)
+    log = run_inspect(task, model="vfobedient/in-own-words", limit=1)
+    assert log.status == "success", log.error
+    again = inspect_score(log, anchor_intensity(**quick), action="overwrite", display="none")
+    assert "anchor_intensity" in again.samples[0].scores
+    other = SteeringSpec(prompt="You are meek.").to_dict()
+    log.samples[0].metadata["valueflow"]["spec"] = other
+    with pytest.raises(ValueFlowError, match="was answered without the steering"):
+        inspect_score(log, anchor_intensity(**quick), action="overwrite", display="none")
+
+
+def test_an_answer_of_another_solver_is_not_scored_as_steered(quick, run_inspect):
+    log = run_inspect(_carrying(quick), model="vfobedient/in-own-words", limit=1, solver=generate())
+    assert log.status == "error"
+    assert "leave out --solver" in log.error.message
 
 
 # -- logs that exist already
@@ -610,6 +670,38 @@ def test_an_impossible_setting_is_refused_before_the_model_is_asked(quick, given
     with pytest.raises(ValueFlowError) as refused:
         valueflow_steer(**{**quick, "values": POWER, **given})
     assert words in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("task", "name", "nearest"),
+    [
+        ("valueflow_profile", "juge", "judge"),
+        ("valueflow_profile", "off_targt", "queries"),
+        ("valueflow_steer", "theroy", "theory"),
+        ("valueflow_compose", "target", "targets"),
+        ("valueflow_opinions", "question", "questions"),
+    ],
+)
+def test_a_misspelt_setting_is_refused_and_not_ignored(run_inspect, task, name, nearest):
+    with pytest.raises(ValueFlowError, match=f"unknown setting '{name}'") as refused:
+        run_inspect(f"valueflow_tasks/{task}", task_args={name: "svt"}, limit=1)
+    assert nearest in str(refused.value) or task == "valueflow_profile"
+
+
+def test_a_setting_that_is_null_is_refused_in_words(quick):
+    with pytest.raises(ValueFlowError, match="design=none"):
+        valueflow_steer(values=POWER, **quick, design=None)
+
+
+def test_without_torch_the_extra_is_named(monkeypatch):
+    from valueflow_tasks.inspect_tasks import _hf
+
+    def missing(*_: object, **__: object) -> None:
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    monkeypatch.setattr(_hf, "load_model", missing)
+    with pytest.raises(ValueFlowError, match=r"torch.*'valueflow-tasks\[hf\]'"):
+        get_model("valueflow/hf/bundled", memoize=False)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -358,3 +360,69 @@ def test_a_process_killed_at_ten_moments_repeats_no_journalled_call(tmp_path):
     # What was bought twice was under way, at most four calls per kill.
     assert found["distinct"] == found["total"]
     assert found["asked"] <= found["total"] + 4 * 10
+
+
+# -- Ctrl-C
+
+INTERRUPTED = r"""
+import signal, sys
+from pathlib import Path
+
+import anyio
+from valueflow_scorers import Judgement, judges
+from valueflow_scorers._journal import window_key
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore it
+source, log, journal, output = sys.argv[1:]
+
+
+class SlowJudge:
+    name, prompt_version = "ranking:slow/judge", "1"
+
+    def __init__(self):
+        self.turn = anyio.Semaphore(2)
+
+    async def judge(self, windows):
+        (window,) = windows
+        async with self.turn:
+            with open(log, "a") as handle:
+                handle.write(window_key(self.name, self.prompt_version, window) + "\n")
+            await anyio.sleep(0.03)
+        return [Judgement(order=tuple(range(len(window.items))))]
+
+
+judges._model_judge = lambda *_: SlowJudge()
+sys.argv = ["valueflow", "score", source, "-o", output, "--value", "svt/power",
+            "--judge", "ranking:slow/judge", "--journal", journal]
+from valueflow_tasks.cli import main
+main()
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs signals")
+def test_ctrl_c_buys_nothing_more_and_what_was_bought_is_kept(tmp_path):
+    source, log, journal = (tmp_path / name for name in ("in.jsonl", "calls.log", "journal"))
+    source.write_text("".join(json.dumps({"response": f"Answer {i}."}) + "\n" for i in range(100)))
+    command = [sys.executable, "-c", INTERRUPTED, *map(str, (source, log, journal))]
+
+    def calls() -> list[str]:
+        return log.read_text().split() if log.exists() else []
+
+    with subprocess.Popen(
+        [*command, str(tmp_path / "out.jsonl")], stderr=subprocess.PIPE, text=True
+    ) as process:
+        deadline = time.monotonic() + 120
+        while len(calls()) < 5 and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        before = len(calls())
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "interrupted" in said
+    bought = calls()
+    assert 5 <= before <= len(bought) <= before + 20, "100 answers would be 300 calls"
+    held = set(Journal(journal)._known)
+    assert len(bought) - len(held) <= 2, "all but what was under way"
+    subprocess.run([*command, str(tmp_path / "out.jsonl")], check=True, timeout=120,
+                   capture_output=True)  # fmt: skip
+    assert not held & set(calls()[len(bought) :])

@@ -89,7 +89,7 @@ def test_undoing_removes_the_copy_and_nothing_else(target):
 
 
 def test_undoing_what_was_never_done_does_no_harm(target):
-    _link.unlink()
+    assert _link.unlink() is None
     assert not target.exists()
 
 
@@ -132,6 +132,33 @@ def test_a_folder_that_cannot_be_written_names_the_other_ways(target, monkeypatc
     monkeypatch.setattr(_link.shutil, "copytree", denied)
     with pytest.raises(ValueFlowError, match=r"Permission denied.*valueflow lm-eval.*include_path"):
         _link.link()
+
+
+def test_a_copy_that_was_interrupted_can_be_undone_and_made_again(target, monkeypatch):
+    def interrupted(source: Path, to: Path, **_: object) -> None:
+        (to / "valueflow.yaml").write_text("half\n")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_link.shutil, "copytree", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        _link.link()
+    monkeypatch.undo()
+    monkeypatch.setattr(_link, "linked_folder", lambda: target)
+    assert not _link.is_linked()
+    assert _link.unlink() == target
+    assert not target.exists()
+    _link.link()
+    assert _link.is_linked()
+
+
+def test_a_copy_that_cannot_be_removed_is_not_said_to_be(target, monkeypatch):
+    def denied(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    _link.link()
+    monkeypatch.setattr(_link.shutil, "rmtree", denied)
+    with pytest.raises(ValueFlowError, match="cannot remove"):
+        _link.unlink()
 
 
 # -- what is installed

@@ -28,9 +28,10 @@ from valueflow_scorers.metrics import value_slug
 from valueflow_tasks.controls import MODES, neutral_answer
 from valueflow_tasks.lm_eval_tasks import ControlLM, SteerTask
 from valueflow_tasks.lm_eval_tasks._link import config_folder
+from valueflow_tasks.lm_eval_tasks._metadata import given_keys, own_settings
 from valueflow_tasks.prompts import LEVELS, exemplars, steering_text
 from valueflow_tasks.queries import load_queries
-from valueflow_tasks.settings import Settings, measurable_values
+from valueflow_tasks.settings import RESULTS_VERSION, Settings, measurable_values
 from valueflow_tasks.theories import THEORIES
 
 JUDGE = "simulated:noise=1"
@@ -291,6 +292,15 @@ def test_a_default_run_uses_the_judge_that_ships(run_lm_eval):
     assert "intensity_svt_benevolence" in numbers(found, "valueflow_profile")
 
 
+def test_no_sample_passes_its_number_for_an_error(small):
+    for sample in small["samples"][POWER]:
+        errors = {name: one for name, one in sample.items() if name.endswith("_stderr")}
+        assert {f"{name}_stderr" for name in STEER_METRICS} <= set(errors)
+        assert not [name for name, one in errors.items() if isinstance(one, float)]
+        written = json.loads(json.dumps(errors, default=handle_non_serializable))
+        assert set(written.values()) == {"of the whole run only"}
+
+
 # -- settings
 
 
@@ -390,6 +400,36 @@ def test_anything_unknown_behind_metadata_is_refused(run_lm_eval, monkeypatch, g
     monkeypatch.setattr(sys, "argv", ["lm_eval", "--tasks", POWER, *given])
     with pytest.raises(ValueFlowError, match="'colour'"):
         run_lm_eval(POWER, limit=1, colour="red")
+
+
+@pytest.mark.parametrize("given", [["--config", "eval.toml"], ["--metadata", "colour=red"]])
+def test_another_program_s_command_line_is_its_own(run_lm_eval, quick, monkeypatch, given):
+    monkeypatch.setattr(sys, "argv", ["/home/somebody/sweep.py", *given])
+    found = run_lm_eval(POWER, limit=1, colour="red", **quick)
+    assert recorded(found)["protocol"]
+
+
+@pytest.mark.parametrize(
+    ("program", "own"),
+    [("lm_eval", True), ("/x/bin/lm-eval", True), ("/x/lm_eval/__main__.py", True),
+     ("/x/sweep.py", False), ("/x/other/__main__.py", False), ("", False)],
+)  # fmt: skip
+def test_the_harness_is_known_by_the_program_s_name(monkeypatch, tmp_path, program, own):
+    unreadable = str(tmp_path / "nowhere.yaml")
+    given = ["--config", unreadable, "--metadata", "colour=red"]
+    monkeypatch.setattr(sys, "argv", [program, *given])
+    if own:
+        with pytest.raises(ValueFlowError, match="'colour'"):
+            own_settings({"colour": "red"})
+    else:
+        assert own_settings({"colour": "red", "k": 5}) == {"k": 5}
+
+
+def test_a_config_file_that_cannot_be_read_is_left_to_the_harness(tmp_path):
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("[", "utf-8")
+    for path in (broken, tmp_path / "nowhere.yaml"):
+        assert given_keys(["--config", str(path)], "metadata") == set()
 
 
 def test_model_arguments_are_not_taken_for_settings(run_lm_eval, quick, monkeypatch):
@@ -528,6 +568,18 @@ def test_other_generation_settings_enter_the_protocol(run_lm_eval, quick, small)
     found = run_lm_eval(POWER, limit=2, arguments={"gen_kwargs": "max_gen_toks=50"}, **quick)
     assert recorded(found)["protocol"] != recorded(small)["protocol"]
     assert found["samples"][POWER][0]["arguments"][0][1]["max_gen_toks"] == 50
+
+
+def test_a_system_instruction_enters_the_protocol(run_lm_eval, quick, small):
+    found = run_lm_eval(POWER, limit=2, arguments={"system_instruction": "Be brief."}, **quick)
+    assert recorded(found)["protocol"] != recorded(small)["protocol"]
+
+
+def test_without_torch_the_extra_is_named(monkeypatch):
+    monkeypatch.delitem(sys.modules, "valueflow_tasks.lm_eval_tasks._steered", raising=False)
+    monkeypatch.setitem(sys.modules, "lm_eval.models.huggingface", None)
+    with pytest.raises(ValueFlowError, match=r"pip install 'valueflow-tasks\[hf\]'"):
+        importlib.import_module("valueflow_tasks.lm_eval_tasks._steered")
 
 
 def test_the_same_run_again_gives_the_same_numbers(run_lm_eval, quick, small):
@@ -683,7 +735,27 @@ def test_several_ranks_compute_their_metrics_once(ranked):
     assert len(computed) <= 1 + len(models)
 
 
+def test_a_group_with_a_task_that_has_no_number_has_none_either(quick):
+    manager = TaskManager(include_path=str(config_folder()), include_defaults=False, metadata=quick)
+    loaded = manager.load(["valueflow_steer_mft"])
+    keys = ("tracking", "tracking_stderr", "steerability", "steerability_stderr")
+    results = {name: {f"{key},valueflow": 0.5 for key in keys} for name in loaded["tasks"]}
+    nothing = loaded["tasks"][task_name("mft/care")].aggregation()  # as on ranks that found none
+    results[task_name("mft/care")] = {f"{key},valueflow": nothing[key]([]) for key in keys}
+    total = loaded["groups"]["valueflow_steer_mft"].aggregate(results)
+    written = json.loads(json.dumps(total, default=handle_non_serializable))
+    assert {written[f"{key},valueflow"] for key in keys} == {"N/A"}
+
+
 # -- the YAML
+
+
+def test_every_file_and_inspect_s_tasks_have_one_version():
+    versions = {
+        name: one["metadata"]["version"] for name, one in _yaml().items() if "metadata" in one
+    }
+    assert {"_valueflow_common", "valueflow.yaml", "valueflow_opinions.yaml"} <= set(versions)
+    assert set(versions.values()) == {float(RESULTS_VERSION)}
 
 
 def test_a_theory_s_group_means_its_values_and_aggregates_only_what_has_a_direction(

@@ -10,7 +10,9 @@ from valueflow_tasks.prompts import (
     LEVELS,
     METHODS,
     exemplars,
+    generation_words,
     steering_text,
+    telling,
     user_turn,
 )
 from valueflow_tasks.theories import evaluated_values, find_node
@@ -98,3 +100,21 @@ def test_unknown_names_are_refused_with_the_nearest():
 def test_a_value_without_exemplars_says_what_to_use():
     with pytest.raises(ValueFlowError, match=r"svt/growth.*method=definition"):
         exemplars("svt/growth")
+
+
+def test_both_harnesses_generation_settings_have_the_same_words():
+    plain = {"until": [], "do_sample": False, "temperature": 0.0, "max_gen_toks": 160}
+    assert generation_words(plain) == GENERATION
+    assert telling({**GENERATION, "max_connections": 4, "top_p": None}) == GENERATION
+    sampled = {**plain, "do_sample": True, "temperature": 1, "top_p": 0.9, "until": ["\n"]}
+    assert generation_words(sampled, "Be brief.") == telling(
+        GENERATION,
+        {"temperature": 1.0, "top_p": 0.9, "stop_seqs": ["\n"], "system_message": "Be brief."},
+    )
+
+
+def test_a_temperature_at_which_nothing_may_be_sampled_passes_for_none():
+    """Local models ignore it, models behind an API do not."""
+    words = generation_words({"do_sample": False, "temperature": 1.0, "max_gen_toks": 160})
+    sampled = generation_words({"do_sample": True, "temperature": 1.0, "max_gen_toks": 160})
+    assert words not in (sampled, GENERATION)

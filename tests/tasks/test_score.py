@@ -239,6 +239,17 @@ def test_an_unknown_value_is_refused_with_the_nearest(write, judge, tmp_path):
         Scoring(write(*answers(1)), tmp_path / "out.jsonl", value="svt/powr")
 
 
+def test_a_theory_is_refused_since_an_answer_is_measured_on_one_value(write, judge, tmp_path):
+    with pytest.raises(ValueFlowError, match=r"'svt' names no single value.*svt/power"):
+        Scoring(write(*answers(1)), tmp_path / "out.jsonl", value="svt")
+
+
+@pytest.mark.parametrize("bad", ["[" * 100_000, '{"id": ' + "9" * 5000 + "}"])
+def test_json_beyond_what_python_reads_is_refused_at_its_line(write, judge, tmp_path, bad):
+    with pytest.raises(ValueFlowError, match=r"line 1: no valid JSON"):
+        Scoring(write(bad), tmp_path / "out.jsonl")
+
+
 def test_an_id_that_stands_for_two_answers_is_refused_at_its_line(write, judge, tmp_path):
     lines = [*answers(1), {"value": "svt/power", "response": "Another.", "id": "a0"}]
     with pytest.raises(ValueFlowError, match=r"line 2: id 'a0'"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,6 +48,27 @@ def test_every_way_in_has_the_same_knobs_with_the_same_defaults():
     ):
         given = inspect.signature(make).parameters
         assert {name: given[name].default for name in INSTRUMENT} == own
+
+
+def test_tasks_of_inspect_take_every_setting_that_means_something_to_them():
+    pytest.importorskip("inspect_ai")
+    from valueflow_tasks import inspect_tasks
+
+    for make, meaningless in (
+        (inspect_tasks.valueflow_profile, {"off_target"}),  # it has no target
+        (inspect_tasks.valueflow_steer, {"value_profile"}),  # it has targets of its own
+        (inspect_tasks.valueflow_compose, {"value_profile"}),
+    ):
+        given = inspect.signature(make).parameters
+        assert set(Settings.names()) - set(given) == meaningless, make.__name__
+
+
+def test_every_setting_is_in_the_readme(repository):
+    table = (repository / "README.md").read_text("utf-8").partition("| setting |")[2]
+    named = [line.split("|")[1] for line in table.partition("\n\n")[0].splitlines()[2:]]
+    assert {name for cell in named for name in re.findall(r"`(\w+)`", cell)} == set(
+        Settings.names()
+    )
 
 
 @pytest.mark.parametrize(
@@ -116,6 +138,38 @@ def test_a_target_error_is_a_number_or_none(raw, found):
 def test_a_target_error_that_is_no_number_is_refused():
     with pytest.raises(ValueFlowError, match=r"target_stderr='small'"):
         Settings.parse({"target_stderr": "small"})
+
+
+@pytest.mark.parametrize("raw", [None, "none", "None"])
+def test_none_stands_only_where_it_means_something(raw):
+    for name, found in {
+        "compat": None, "target_stderr": None, "journal": "none", "off_target": "none",
+    }.items():  # fmt: skip
+        assert getattr(Settings.parse({name: raw}), name) == found
+    for name in ("design", "judge", "method", "queries", "profile", "layout"):
+        with pytest.raises(ValueFlowError, match=f"{name}=none"):
+            Settings.parse({name: raw})
+
+
+def test_a_file_that_is_no_profile_of_either_kind_is_not_called_one(tmp_path):
+    broken = tmp_path / "broken.json"
+    broken.write_text("{", "utf-8")
+    with pytest.raises(ValueFlowError, match=r"broken\.json is no valid JSON"):
+        Settings.parse({"profile": str(broken)})
+
+
+def test_a_named_profile_in_a_file_is_a_value_profile_whether_or_not_it_is_there():
+    found = Settings.parse({"profile": "nowhere.json#women"})
+    assert (found.profile, found.value_profile) == ("auto", "nowhere.json#women")
+
+
+@pytest.mark.parametrize("raw", ["svt", "svt/power", "duty", "mft/Care"])
+def test_names_win_over_folders_of_the_same_name(raw, tmp_path, monkeypatch):
+    plain = Settings.parse({"values": raw})
+    (tmp_path / raw).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert Settings.parse({"values": raw}) == plain
+    assert Settings.parse(plain.to_dict()) == plain
 
 
 @pytest.mark.parametrize(("raw", "found"), [("valueflow", "valueflow"), ("none", None)])

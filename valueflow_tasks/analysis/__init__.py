@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from ._agreement import agreement
     from ._cell_table import cells, steering
     from ._columns import COLUMNS
-    from ._compare import adjusted, compare, protocol_differences
+    from ._compare import adjusted, compare
     from ._composition import composition, composition_metrics
     from ._conditions import Condition, conditions, unsteered
+    from ._differences import protocol_differences
     from ._drift import drift, magnitude, saturation
     from ._load import load_runs
     from ._overall import overall
@@ -28,9 +29,10 @@ if TYPE_CHECKING:
 _HOME = {
     "_agreement": ("agreement",),
     "_cell_table": ("cells", "steering"),
-    "_compare": ("adjusted", "compare", "protocol_differences"),
+    "_compare": ("adjusted", "compare"),
     "_composition": ("composition", "composition_metrics"),
     "_conditions": ("Condition", "conditions", "unsteered"),
+    "_differences": ("protocol_differences",),
     "_drift": ("drift", "magnitude", "saturation"),
     "_columns": ("COLUMNS",),
     "_load": ("load_runs",),

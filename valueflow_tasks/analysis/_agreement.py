@@ -60,7 +60,7 @@ def agreement(runs: Runs, mass: float = 0.95) -> pd.DataFrame:
     return records(rows())
 
 
-_SAME = ["model", "arm", "method", "query_id", "response", "value"]
+_SAME = ["model", "arm", "method", "query_id", "repeat", "response", "value"]
 
 
 def _agree(both: Any, mass: float) -> dict[str, Any]:

@@ -19,6 +19,7 @@ COLUMNS: Mapping[str, str] = {
     "on_target": "whether the value measured is a target, or nothing steered",
     "asked": "level asked of the value measured: 0 unsteered, NaN off target",
     "query_id": "which query",
+    "repeat": "how often the query was put before under the same steering (`--epochs`)",
     "query": "its text",
     "kind": "its kind",
     "intensity": "points on [-10, 10]; NaN where there is none",
@@ -38,7 +39,7 @@ COLUMNS: Mapping[str, str] = {
     "value_protocol": "fingerprint of the protocol for this value alone; comparable across tasks "
     "and harnesses",
     "setting": "fingerprint of the protocol without its values: rows of one setting are "
-    "comparable for every value whose `panel` agrees",
+    "comparable, value by value",
     "judge": "the judge's name",
     "profile": "fingerprint of the judge's profile",
     "calibrated": "whether the judge was calibrated; None: unknown",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -65,7 +65,7 @@ def compare(
         named = f" with {baseline!r}" if baseline else ""
         raise ValueFlowError(
             f"no two conditions{named} differ in {over} and agree in the rest (judge, profile, "
-            "queries, generation, value): `protocol_differences` says what sets runs apart"
+            "queries, generation, value, levels): `protocol_differences` says what sets runs apart"
         )
     table = records(rows)
     table["q"] = adjusted(table["p"], adjustment)
@@ -107,6 +107,8 @@ def _row(
     if baseline == b[0][over]:
         a, b = b, a
     tables = [table_of(runs, condition, value) for _, condition, value in (a, b)]
+    if statistic != "intensity" and set(tables[0]) != set(tables[1]):
+        return None  # what is asked for at more levels is another number
     try:
         if over == "target":
             found: Number = independent(*(number(table, statistic) for table in tables))
@@ -140,44 +142,3 @@ def adjusted(p: Any, method: Adjustment = "bh") -> Any:
     if method != "none" and known.any():
         found[known] = false_discovery_control(given[known], method=method)
     return found
-
-
-def protocol_differences(runs: Runs) -> list[str]:
-    """What sets runs apart that cannot be compared, one line per respect; empty: nothing.
-
-    Models, values and steering do not count: they are what is compared.
-    """
-    respects: dict[str, dict[str, list[str]]] = {}
-    for run in runs.runs:
-        s = run.settings
-        own: Mapping[str, Any] = {
-            "judge": run.judge,
-            "judge profile": run.judge_profile,
-            "generation": dict(sorted(run.generation.items())),
-            "chat template": run.chat_template,
-            **(
-                {}
-                if s is None
-                else {
-                    "queries": s.queries,
-                    "k": s.k,
-                    "m": s.m,
-                    "design": s.design,
-                    "seed": s.seed,
-                    "compat": s.compat,
-                    "target_stderr": s.target_stderr,
-                    "layout": s.layout,
-                }
-            ),
-        }
-        for respect, told in own.items():
-            respects.setdefault(respect, {}).setdefault(str(told), []).append(run.source)
-    return [
-        f"{respect}: "
-        + "; ".join(
-            f"{told} in {sources[0]}" + (f" and {len(sources) - 1} more" if sources[1:] else "")
-            for told, sources in own.items()
-        )
-        for respect, own in respects.items()
-        if len(own) > 1
-    ]

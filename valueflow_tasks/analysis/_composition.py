@@ -118,7 +118,7 @@ def _groups(runs: Runs) -> Iterator[tuple[dict[str, str], list[Measured]]]:
         # The runs with several targets come first where runs answered the same.
         first = chosen["run"].isin(set(rows["run"]))
         chosen = chosen.loc[[*chosen[first].index, *chosen[~first].index]]
-        chosen = chosen.drop_duplicates(["arm", "query_id", "value"])
+        chosen = chosen.drop_duplicates(["arm", "query_id", "repeat", "value"])
         name = {"model": model, "setting": setting, "judge": judge, "method": method}
         yield name, _measured(runs, chosen)
 
@@ -127,7 +127,7 @@ def _measured(runs: Runs, rows: pd.DataFrame) -> list[Measured]:
     found: list[Measured] = []
     scored = rows.index[rows["intensity"].notna()]
     estimates: Mapping[Any, Any] = dict(zip(scored, runs.estimates(scored), strict=True))
-    for (_, query), own in rows.groupby(["arm", "query_id"], sort=False):
+    for (_, query, _), own in rows.groupby(["arm", "query_id", "repeat"], sort=False):
         targets: Mapping[str, float] = own["targets"].iloc[0]
         single = next(iter(targets.items())) if len(targets) == 1 else (None, 0.0)
         several = targets if len(targets) > 1 else {}

@@ -11,6 +11,7 @@ import numpy as np
 from valueflow_scorers import IntensityEstimate
 from valueflow_scorers._measure import Measured
 from valueflow_scorers._records import FloatArray
+from valueflow_scorers.metrics import Place
 
 from ._runs import Runs
 
@@ -22,8 +23,8 @@ KEYS = ("model", "setting", "judge", "method", "target")
 _REPLICATES = 400
 Base = tuple[str, str, str]
 """Model, setting and judge."""
-_Entry = tuple[float, str, str, int]
-"""Level, value, query and row."""
+_Entry = tuple[float, str, Place, int]
+"""Level, value, place of the answer and row."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ class Condition:
     """How it was steered; empty: not at all."""
     target: str
     """The value that was steered; empty: none."""
-    rows: Mapping[float, Mapping[str, Mapping[str, int]]]
-    """Row of `Runs.frame` by level, value measured and query."""
+    rows: Mapping[float, Mapping[str, Mapping[Place, int]]]
+    """Row of `Runs.frame` by level, value measured, and query with its repeat."""
 
     @property
     def key(self) -> dict[str, str]:
@@ -50,10 +51,10 @@ class Condition:
         """The values it was measured on."""
         return list(dict.fromkeys(value for own in self.rows.values() for value in own))
 
-    def scored(self, runs: Runs, value: str) -> dict[float, dict[str, IntensityEstimate]]:
-        """Estimates with a number: level -> query -> estimate; levels without one are left out."""
+    def scored(self, runs: Runs, value: str) -> dict[float, dict[Place, IntensityEstimate]]:
+        """Estimates with a number: level -> place -> estimate; levels without one are left out."""
         known = runs.frame["intensity"].notna().to_numpy()
-        found: dict[float, dict[str, IntensityEstimate]] = {}
+        found: dict[float, dict[Place, IntensityEstimate]] = {}
         for level, own in self.rows.items():
             rows = {q: row for q, row in own.get(value, {}).items() if known[row]}
             if rows:
@@ -66,15 +67,15 @@ class Condition:
         saved = {value: self.scored(runs, value) for value in self.values()}
         answers = []
         for level, own in self.rows.items():
-            for query in dict.fromkeys(query for rows in own.values() for query in rows):
-                there = {value: rows[query] for value, rows in own.items() if query in rows}
+            for place in sorted({place for rows in own.values() for place in rows}):
+                there = {value: rows[place] for value, rows in own.items() if place in rows}
                 estimates = {
-                    value: saved[value][level][query]
+                    value: saved[value][level][place]
                     for value in there
-                    if query in saved[value].get(level, {})
+                    if place in saved[value].get(level, {})
                 }
                 no = bool(refused[next(iter(there.values()))])
-                answers.append(Measured(query, self.target or None, level, no, estimates))
+                answers.append(Measured(place[0], self.target or None, level, no, estimates))
         return answers
 
 
@@ -88,12 +89,13 @@ def conditions(runs: Runs) -> list[Condition]:
     single = frame[~frame["level"].isna() & ((frame["target"] != "") | (frame["steering"] == ""))]
     plain: dict[Base, dict[str, list[_Entry]]] = {}
     steered: dict[Base, dict[tuple[str, str], dict[str, list[_Entry]]]] = {}
-    columns = ["model", "setting", "judge", "method", "target", "level", "value", "query_id", "run"]
-    for row, model, setting, judge, method, target, level, value, query, run in zip(
+    columns = ["model", "setting", "judge", "method", "target", "level", "value", "query_id",
+               "repeat", "run"]  # fmt: skip
+    for row, model, setting, judge, method, target, level, value, query, repeat, run in zip(
         single.index, *(single[name] for name in columns), strict=True
     ):
         base: Base = (model, setting, judge or "")
-        entry = (float(level), value, query, int(row))
+        entry = (float(level), value, (query, int(repeat)), int(row))
         if level == 0:
             plain.setdefault(base, {}).setdefault(run, []).append(entry)
         else:
@@ -126,11 +128,11 @@ def unsteered(runs: Runs) -> list[Condition]:
     return list(found.values())
 
 
-def _nested(groups: Iterable[list[_Entry]]) -> dict[float, dict[str, dict[str, int]]]:
-    rows: dict[float, dict[str, dict[str, int]]] = {}
+def _nested(groups: Iterable[list[_Entry]]) -> dict[float, dict[str, dict[Place, int]]]:
+    rows: dict[float, dict[str, dict[Place, int]]] = {}
     for group in groups:
-        for level, value, query, row in group:
-            rows.setdefault(level, {}).setdefault(value, {}).setdefault(query, row)
+        for level, value, place, row in group:
+            rows.setdefault(level, {}).setdefault(value, {}).setdefault(place, row)
     return {level: rows[level] for level in sorted(rows)}
 
 

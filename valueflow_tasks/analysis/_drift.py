@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import isotonic_regression
 from valueflow_scorers import ValueFlowError
 from valueflow_scorers._records import FloatArray
-from valueflow_scorers.metrics import _Curve
+from valueflow_scorers.metrics import _Curve, _query
 
 from ._compare import ALPHA, adjusted
 from ._conditions import bootstrap_counts, conditions, records, unsteered
@@ -106,14 +106,14 @@ def magnitude(table: Any) -> float:
 
 def _movement(table: Table, mass: float, share: float) -> dict[str, Any]:
     places = sorted(table)
-    queries = set.intersection(*(set(table[place]) for place in places))
-    if not queries:
+    answers = set.intersection(*(set(table[place]) for place in places))
+    if not answers:
         return {"first": places[0], "last": places[-1], "n": 0, **dict.fromkeys(_EMPTY, math.nan)}
-    common = {place: {q: table[place][q] for q in queries} for place in places}
+    common = {place: {one: table[place][one] for one in answers} for place in places}
     ends = {place: common[place] for place in (places[0], places[-1])}
     found = combined([ends], [lambda means: float(means[1] - means[0])])
     low, high = found.interval(mass)
-    curve = _Curve(common, bootstrap_counts(list(queries)))
+    curve = _Curve(common, bootstrap_counts([_query(one) for one in answers]))
     arrivals = [arrival(places, means, share) for means in curve.replicates]
     tail = (1 - mass) / 2
     known = np.array([one for one in arrivals if not math.isnan(one)] or [math.nan])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -12,12 +11,11 @@ from valueflow_scorers import ValueFlowError
 from valueflow_scorers._measure import arm_id
 from valueflow_scorers._records import fingerprint
 
-from ..prompts import METHODS, user_turn
-from ..queries import Query, query_set_fingerprint
-from ..settings import Settings
+from ..prompts import METHODS
 from ..side_effects import distinct_n, words
 from ..steer_request import prompt_spec
 from ._columns import COLUMNS
+from ._protocols import asking, settings_of, value_protocol
 from ._run import Answered, Run
 
 if TYPE_CHECKING:
@@ -33,8 +31,9 @@ def tidy(runs: Sequence[Run]) -> tuple[pd.DataFrame, list[Mapping[str, Any] | No
 
     columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     saved: list[Mapping[str, Any] | None] = []
+    settings = settings_of(runs)
     for run in runs:
-        for row, estimate in _rows(run):
+        for row, estimate in _rows(run, settings[run.id]):
             for name, column in columns.items():
                 column.append(row[name])
             saved.append(estimate)
@@ -45,21 +44,21 @@ def tidy(runs: Sequence[Run]) -> tuple[pd.DataFrame, list[Mapping[str, Any] | No
     return frame, saved
 
 
-def _rows(run: Run) -> Iterator[tuple[dict[str, Any], Mapping[str, Any] | None]]:
+def _rows(run: Run, setting: str) -> Iterator[tuple[dict[str, Any], Mapping[str, Any] | None]]:
     whole = {} if run.spec is None else {t.value: t.level for t in run.spec.targets if t.level}
     plain = {
-        one.query_id: one.text.strip()
+        (one.query_id, one.repeat): one.text.strip()
         for one in run.answers
         if not one.targets and one.text is not None
     }
-    asking = _asking(run)
+    asked = asking(run)
     shared = {
         "run": run.id,
         "harness": run.harness,
         "task": run.task,
         "model": run.model,
         "protocol": run.protocol,
-        "setting": _setting(run, asking),
+        "setting": setting,
         "judge": run.judge,
         "calibrated": run.calibrated,
     }
@@ -69,7 +68,7 @@ def _rows(run: Run) -> Iterator[tuple[dict[str, Any], Mapping[str, Any] | None]]
         for value in one.measure:
             estimate = one.estimates.get(value)
             yield (
-                {**own, **_measured(run, one, value, targets, estimate, asking)},
+                {**own, **_measured(run, one, value, targets, estimate, asked)},
                 estimate,
             )
 
@@ -86,6 +85,7 @@ def _asked(run: Run, one: Answered, targets: Mapping[str, float]) -> dict[str, A
         "method": method,
         "steering": steering,
         "query_id": one.query_id,
+        "repeat": one.repeat,
         "query": one.query,
         "kind": one.kind,
     }
@@ -126,17 +126,18 @@ def _prompt_steering(targets: tuple[tuple[str, float], ...], method: str) -> str
         return fingerprint([method, targets])
 
 
-def _told(one: Answered, plain: Mapping[str, str]) -> dict[str, Any]:
+def _told(one: Answered, plain: Mapping[tuple[str, int], str]) -> dict[str, Any]:
     text = one.text
     if text is None:
         return {"response": None, "words": math.nan, "distinct_2": math.nan, "no_op": math.nan,
                 "loss": math.nan}  # fmt: skip
-    known = one.targets and one.query_id in plain
+    place = (one.query_id, one.repeat)
+    known = one.targets and place in plain
     return {
         "response": text,
         "words": float(words(text)),
         "distinct_2": distinct_n(text),
-        "no_op": float(text.strip() == plain[one.query_id]) if known else math.nan,
+        "no_op": float(text.strip() == plain[place]) if known else math.nan,
         "loss": math.nan if one.loss is None else one.loss,
     }
 
@@ -147,7 +148,7 @@ def _measured(
     value: str,
     targets: Mapping[str, float],
     estimate: Mapping[str, Any] | None,
-    asking: list[Any] | None,
+    asked: list[Any] | None,
 ) -> dict[str, Any]:
     found = estimate or {}
     unsteered = not targets and not run.steering
@@ -167,69 +168,7 @@ def _measured(
         "reason": reason,
         "failures": found.get("failures") or {},
         "windows": found.get("windows") or [],
-        "value_protocol": _value_protocol(run, value, panel, profile, asking),
+        "value_protocol": value_protocol(run, value, panel, profile, asked),
         "profile": profile or run.judge_profile,
         "panel": panel,
     }
-
-
-def _asking(run: Run) -> list[Any] | None:
-    """How answers were asked for, as the protocol's fingerprint has it; None: not known."""
-    if run.settings is None or run.chat_template is None:
-        return None
-    try:
-        queries = query_set_fingerprint(_queries(run, run.settings))
-    except ValueFlowError:  # a file of queries that is not here
-        return None
-    generation = {key: run.generation[key] for key in sorted(run.generation)}
-    return [queries, user_turn("{query}"), run.chat_template, generation]
-
-
-def _queries(run: Run, settings: Settings) -> list[Query]:
-    """The queries that were put: a run that was limited is no run of the whole set."""
-    asked = {one.query_id for one in run.answers}
-    return [one for one in settings.query_set() if run.limit is None or one.id in asked]
-
-
-def _setting(run: Run, asking: list[Any] | None) -> str:
-    if asking is None or run.settings is None or run.judge_profile is None:
-        return run.protocol or run.id
-    return fingerprint([asking, run.judge_profile, _design(run.settings)])
-
-
-def _design(settings: Settings) -> tuple[Any, ...]:
-    s = settings
-    return (s.k, s.m, s.design, s.seed, s.compat, s.target_stderr)
-
-
-def protocol_of(run: Run, panels: Mapping[str, str]) -> str | None:
-    """Fingerprint of a run's protocol for some values: `Settings.protocol` from what it says.
-
-    Args:
-        run: Any run of the protocol.
-        panels: Fingerprints of the values' panels, by value.
-
-    Returns:
-        None where the run does not say enough.
-    """
-    asking = _asking(run)
-    if asking is None or run.settings is None or run.judge_profile is None:
-        return None
-    queries, *rest = asking
-    instrument = fingerprint([dict(panels), run.judge_profile, *_design(run.settings)])
-    return fingerprint([queries, instrument, *rest])
-
-
-def _value_protocol(
-    run: Run, value: str, panel: str | None, profile: str | None, asking: list[Any] | None
-) -> str | None:
-    """`Settings.protocol((value,), …)` from what the log says, without a judge or a panel."""
-    if asking is None or panel is None or profile is None or run.settings is None:
-        return None
-    return _protocol(value, panel, profile, _design(run.settings), json.dumps(asking))
-
-
-@cache
-def _protocol(value: str, panel: str, profile: str, design: tuple[Any, ...], asking: str) -> str:
-    queries, *rest = json.loads(asking)
-    return fingerprint([queries, fingerprint([{value: panel}, profile, *design]), *rest])

@@ -11,9 +11,11 @@ from valueflow_scorers import ValueFlowError
 from valueflow_scorers._records import fingerprint
 from valueflow_scorers.metrics import Metric
 
+from ..prompts import LEVELS, telling
 from ..settings import Settings
 from ..steer_request import read_steer
 from ..steering import SteeringSpec
+from ._commands import inspect_command
 from ._inspect_file import (
     message_text,
     our_scores,
@@ -23,21 +25,23 @@ from ._inspect_file import (
     reported_metrics,
     seconds,
 )
-from ._names import inspect_command, is_control, model_name
+from ._names import is_control, model_name
 from ._parts import (
     NOT_JUDGED,
+    ODD,
     measured_answer,
     read_settings,
     read_spec,
     targets_of,
+    values_of,
+    words_of,
 )
+from ._public import public
 from ._run import Answered, Problem, Run
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog
 
-_NOT_GENERATION = ("max_retries", "timeout", "attempt_timeout", "max_connections", "cache",
-                   "adaptive_connections", "batch")  # fmt: skip
 _WHOLE_RUN = "whole_run"
 
 
@@ -58,12 +62,16 @@ def read_log(path: Path) -> tuple[list[Run], list[Problem]]:
     if own is None:
         return [], []
     problems: list[Problem] = []
-    samples = list(read_samples(path, problems))
-    names = {name for sample in samples for name in our_scores(sample)}
-    return [
-        _Reader(path, header, own, samples, name, list(problems)).run()
-        for name in sorted(names) or [""]
-    ], []
+    try:
+        samples = list(read_samples(path, problems))
+        names = {name for sample in samples for name in our_scores(sample)}
+        return [
+            _Reader(path, header, own, samples, name, list(problems)).run()
+            for name in sorted(names) or [""]
+        ], []
+    except ODD as error:
+        told = f"is damaged and was left out ({type(error).__name__}: {error})"
+        return [], [*problems, Problem(str(path), told)]
 
 
 @dataclass
@@ -84,7 +92,7 @@ class _Reader:
         if self.header.status != "success":
             told = f"the run did not come to its end (status {self.header.status})"
             self.problems.append(Problem(source, told))
-        limit = evaluated.config.limit
+        limit, chosen = evaluated.config.limit, evaluated.config.sample_id is not None
         count = limit if isinstance(limit, int) or limit is None else limit[1] - limit[0]
         profiles = {e["profile"] for one in answers for e in one.estimates.values()}
         return Run(
@@ -93,7 +101,7 @@ class _Reader:
             harness="inspect",
             task=evaluated.task.rpartition("/")[2],
             model=model,
-            model_args=dict(evaluated.model_args),
+            model_args=public(evaluated.model_args),
             control=is_control(model),
             settings=settings,
             protocol=self.own.get("protocol") if judged_as_planned else None,
@@ -108,21 +116,32 @@ class _Reader:
             versions=dict(evaluated.packages),
             task_version=str(evaluated.task_version),
             limit=None if count is None else float(count),
-            queries_total=len({query_of(name) for name in evaluated.dataset.sample_ids or []})
-            if count is None
-            else query_count(settings),
+            chosen=chosen,
+            queries_total=query_count(settings) or self._put(),
             complete=not self.problems,
             created=str(evaluated.created),
             seconds=seconds(self.header),
-            command=inspect_command(
-                evaluated.model,
-                evaluated.model_args,
-                evaluated.task_registry_name or evaluated.task,
-                evaluated.task_args_passed,
-                limit,
-            ),
+            command=self._command(),
             usage=self._usage(),
             problems=tuple(self.problems),
+        )
+
+    def _put(self) -> int:
+        """How many queries were to be put."""
+        return len({query_of(name) for name in self.header.eval.dataset.sample_ids or []})
+
+    def _command(self) -> str | None:
+        evaluated = self.header.eval
+        if self.own.get("levels", list(LEVELS)) != list(LEVELS):
+            return None  # a study's, and no task can be asked for them
+        return inspect_command(
+            evaluated.model,
+            public(evaluated.model_args),
+            evaluated.task_registry_name or evaluated.task,
+            public(evaluated.task_args_passed),
+            generation=self._generation(),
+            epochs=evaluated.config.epochs,
+            limit=evaluated.config.limit,
         )
 
     def _settings(self) -> tuple[Settings | None, bool]:
@@ -144,9 +163,8 @@ class _Reader:
         return (planned, True) if same else (_judged_by(planned, actual), False)
 
     def _generation(self) -> dict[str, Any]:
-        plan = self.header.plan.config.model_dump(exclude_none=True)
-        own = self.header.eval.model_generate_config.model_dump(exclude_none=True)
-        return {key: one for key, one in {**own, **plan}.items() if key not in _NOT_GENERATION}
+        own, plan = self.header.eval.model_generate_config, self.header.plan.config
+        return telling(own.model_dump(), plan.model_dump())
 
     def _usage(self) -> dict[str, dict[str, float]]:
         return {
@@ -180,16 +198,11 @@ class _Reader:
             return SteeringSpec(prompt=f"unknown: steer={given['steer']}")
 
     def _answers(self) -> Iterator[Answered]:
-        if any(sample.get("epoch", 1) != 1 for sample in self.samples):
-            told = "queries were answered several times; only the first answers are read"
-            self.problems.append(Problem(str(self.path), told))
         for sample in self.samples:
             where = f"{self.path}, sample {sample.get('id')}"
-            if sample.get("epoch", 1) != 1:
-                continue
             try:
                 yield self._answer(sample)
-            except (KeyError, TypeError, ValueError, IndexError) as error:
+            except ODD as error:
                 told = f"is damaged and was left out ({type(error).__name__}: {error})"
                 self.problems.append(Problem(where, told))
 
@@ -200,6 +213,7 @@ class _Reader:
         text = message_text(choices[0]["message"]["content"]) if choices else None
         spec = read_spec(own.get("spec"), str(self.path), self.problems)
         steering = None if spec is None else spec.fingerprint
+        repeat = int(sample.get("epoch") or 1) - 1
         score = (sample.get("scores") or {}).get(self.score) if self.score else None
         content = (score or {}).get("metadata") or {}
         if "measured" in content:
@@ -211,6 +225,7 @@ class _Reader:
                 measure=own["measure"],
                 loss=content.get("loss"),
                 steering=steering,
+                repeat=repeat,
             )
         error = sample.get("error")
         return Answered(
@@ -218,12 +233,13 @@ class _Reader:
             str(own["query"]),
             str(own.get("kind", "")),
             targets_of(own),
-            text,
-            tuple(own["measure"]),
+            words_of(text),
+            values_of(own["measure"]),
             missing=f"error: {error['message']}" if error else NOT_JUDGED,
             loss=(output.get("metadata") or {}).get("valueflow_loss"),
             steering=steering,
             filtered=bool(choices) and choices[0].get("stop_reason") == "content_filter",
+            repeat=repeat,
         )
 
 

@@ -44,7 +44,7 @@ def read_samples(path: Path, problems: list[Problem]) -> Iterator[dict[str, Any]
 def our_scores(sample: Mapping[str, Any]) -> list[str]:
     """Names of a sample's scores that are ours."""
     scores = sample.get("scores") or {}
-    return [name for name, score in scores.items() if "measured" in (score.get("metadata") or {})]
+    return [name for name, score in scores.items() if "measured" in (score.get("metadata") or ())]
 
 
 def message_text(content: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -13,16 +14,21 @@ from valueflow_scorers._measure import arm_id
 from valueflow_scorers._records import fingerprint
 
 from ..prompts import generation_words
-from ._names import is_control, lm_eval_command, model_name, parse_arguments
+from ._commands import lm_eval_command
+from ._names import is_control, model_name, parse_arguments
 from ._parts import (
     NOT_JUDGED,
+    ODD,
     json_lines,
     measured_answer,
     read_metrics,
     read_settings,
     read_spec,
     targets_of,
+    values_of,
+    words_of,
 )
+from ._public import public
 from ._run import Answered, Problem, Run
 
 _FILTER = ",valueflow"
@@ -37,18 +43,29 @@ def read_results(path: Path) -> tuple[list[Run], list[Problem]]:
     """
     try:
         results: Any = json.loads(path.read_text("utf-8"))
-        configs, numbers, config = results["configs"], results["results"], results["config"]
+        configs, numbers, config = (results[name] for name in ("configs", "results", "config"))
+        if not all(isinstance(one, Mapping) for one in (configs, numbers, config)):
+            raise TypeError
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         return [], [Problem(str(path), f"no valid lm-eval results ({error}); left out")]
     except (KeyError, TypeError):
         return [], [Problem(str(path), "no lm-eval results: no configs, results and config in it")]
-    runs = []
+    runs, problems = [], []
     for task, own in configs.items():
-        said = (own.get("metadata") or {}).get("valueflow")
-        opinions = "valueflow_opinions" in (own.get("metadata") or {})  # measures no intensity
-        if said is not None or (str(task).startswith("valueflow_") and not opinions):
-            runs.append(_Reader(path, results, task).run(own, said or {}, numbers, config))
-    return runs, []
+        metadata = own.get("metadata") if isinstance(own, Mapping) else None
+        if not isinstance(metadata, Mapping) or not _ours(str(task), metadata):
+            continue
+        try:
+            runs.append(_Reader(path, results, str(task)).run(own, metadata, numbers, config))
+        except ODD as error:
+            told = f"{type(error).__name__}: {error}"
+            problems.append(Problem(f"{path}, task {task}", f"{_DAMAGED} ({told})"))
+    return runs, problems
+
+
+def _ours(task: str, metadata: Mapping[str, Any]) -> bool:
+    opinions = "valueflow_opinions" in metadata  # measures no intensity
+    return "valueflow" in metadata or (task.startswith("valueflow_") and not opinions)
 
 
 @dataclass
@@ -59,24 +76,25 @@ class _Reader:
 
     def __post_init__(self) -> None:
         self.problems: list[Problem] = []
+        self._lines = math.inf
         date = self.path.stem.removeprefix("results_")
         self.samples = self.path.with_name(f"samples_{self.task}_{date}.jsonl")
 
     def run(
         self,
         own: Mapping[str, Any],
-        said: Mapping[str, Any],
+        metadata: Mapping[str, Any],
         numbers: Mapping[str, Any],
         config: Mapping[str, Any],
     ) -> Run:
-        source = str(self.path)
-        metadata = own.get("metadata") or {}
+        source, said = str(self.path), metadata.get("valueflow") or {}
         settings = read_settings(said.get("settings") or metadata, source, self.problems)
-        arguments = parse_arguments(config.get("model_args"))
+        arguments = public(parse_arguments(config.get("model_args")))
         model = model_name(str(config.get("model")), arguments)
         text = self._samples_text()
         answers = self._answers(text or "", said.get("arms") or (), said.get("steering") or {})
-        sizes = (self.results.get("n-samples") or {}).get(self.task, {})
+        sizes = (self.results.get("n-samples") or {}).get(self.task) or {}
+        total = sizes.get("original")
         generation = own.get("generation_kwargs") or {}
         limit = config.get("limit")
         reported = numbers.get(self.task, {})
@@ -100,7 +118,7 @@ class _Reader:
             judge=None if settings is None else settings.judge,
             judge_profile=said.get("profile"),
             calibrated=said.get("calibrated"),
-            generation=generation_words(generation),
+            generation=generation_words(generation, self.results.get("system_instruction")),
             chat_template=bool(self.results.get("chat_template")),
             answers=answers,
             spec=read_spec(config.get("valueflow_steering"), source, self.problems),
@@ -111,13 +129,22 @@ class _Reader:
             versions={name: str(version) for name, version in versions.items() if version},
             task_version=str((self.results.get("versions") or {}).get(self.task, "")),
             limit=None if limit is None else float(limit),
-            queries_total=sizes.get("original"),
+            chosen=limit is None and self._lines < (total or 0),
+            queries_total=total,
             complete=not self.problems,
             created=_time(self.results.get("date")),
             seconds=_seconds(self.results.get("total_evaluation_time_seconds")),
             command=None
             if settings is None
-            else lm_eval_command(str(config.get("model")), arguments, self.task, settings, limit),
+            else lm_eval_command(
+                str(config.get("model")),
+                arguments,
+                self.task,
+                settings,
+                config,
+                metadata=metadata,
+                results=self.results,
+            ),
             problems=tuple(self.problems),
         )
 
@@ -141,12 +168,15 @@ class _Reader:
             if spec is not None:
                 carried[arm] = spec.fingerprint
         answers: list[Answered] = []
-        for number, row in json_lines(text):
+        rows = json_lines(text)
+        if rows:
+            self._lines = len(rows)
+        for number, row in rows:
             try:
                 if isinstance(row, json.JSONDecodeError):
                     raise ValueError(row.msg)
                 answers += _answered(row, arms, carried)
-            except (KeyError, TypeError, ValueError, IndexError) as error:
+            except ODD as error:
                 self.problems.append(
                     Problem(f"{self.samples}, line {number}", f"{_DAMAGED} ({error})")
                 )
@@ -158,7 +188,7 @@ def _answered(
 ) -> list[Answered]:
     """The answers to one query, in the order of the arms."""
     doc = row["doc"]
-    query, kind = str(doc["query"]), str(doc.get("kind", ""))
+    query, kind = words_of(doc["query"]) or "", str(doc.get("kind", ""))
     records = [_record(told) for told in row["filtered_resps"]]
     # Only steered answers carry losses; each also that of the unsteered answer.
     plain = [record["losses"][1] for record in records if record and record.get("losses")]
@@ -166,8 +196,8 @@ def _answered(
     found = []
     for index, record in enumerate(records):
         if record is None:  # --predict_only
-            targets, measure = targets_of(arms[index]), tuple(arms[index]["measure"])
-            text = str(row["filtered_resps"][index])
+            targets, measure = targets_of(arms[index]), values_of(arms[index]["measure"])
+            text = words_of(row["filtered_resps"][index])
             found.append(
                 Answered(str(doc["query_id"]), query, kind, targets, text, measure,
                          missing=NOT_JUDGED)

@@ -1,16 +1,22 @@
-"""One name per model and one command per run, whatever the harness calls them."""
+"""One name per model, whatever the harness calls it."""
 
 from __future__ import annotations
 
-import json
-import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from ..settings import Settings
-
 CONTROL = "valueflow-control"
 _LOCAL = ("valueflow/hf/", "hf/")
+_WHERE = ("pretrained", "model", "model_path")
+"""Arguments that name the weights."""
+_REVISION = "revision"
+_IDENTITY = (
+    "subfolder", "gguf_file", "peft", "delta", "lora_local_path", "quantization",
+    "quantization_config", "load_in_8bit", "load_in_4bit", "autogptq", "gptqmodel",
+)  # fmt: skip
+"""Arguments that make another model of the same name, in the order in which a name has them."""
+_DEFAULTS = ("", "none", "false", "main")
+"""What such an argument is where nobody gave it."""
 
 
 def is_control(name: str) -> bool:
@@ -21,17 +27,30 @@ def is_control(name: str) -> bool:
 def model_name(model: str, arguments: Mapping[str, Any]) -> str:
     """The model's name without provider where it is a local one, and without steering.
 
+    What makes another model of it is part of the name: `org/model@step1000+peft=org/adapter`.
+
     Args:
         model: As the harness calls it: `hf`, `valueflow-hf`, `valueflow/control`, `openai/gpt-4o`.
         arguments: What it was made with.
     """
     if model in (CONTROL, "valueflow/control"):
         return f"{CONTROL}-{arguments.get('mode', 'oracle')}"
-    for prefix in _LOCAL:
-        if model.startswith(prefix):
-            return model.removeprefix(prefix)
-    named = arguments.get("pretrained") or arguments.get("model")
-    return str(named) if named else model
+    given = {
+        name: value
+        for name, value in arguments.items()
+        if str(value).strip().lower() not in _DEFAULTS
+    }
+    revision = f"@{given[_REVISION]}" if _REVISION in given else ""
+    more = "".join(f"+{name}={given[name]}" for name in _IDENTITY if name in given)
+    return _plain(model, given) + revision + more
+
+
+def _plain(model: str, given: Mapping[str, Any]) -> str:
+    named = next((str(given[name]) for name in _WHERE if name in given), None)
+    if named is not None:
+        return named
+    prefix = next((one for one in _LOCAL if model.startswith(one)), "")
+    return model.removeprefix(prefix)
 
 
 def parse_arguments(given: Any) -> dict[str, Any]:
@@ -42,49 +61,3 @@ def parse_arguments(given: Any) -> dict[str, Any]:
         return {}
     pairs = (part.partition("=") for part in given.split(",") if part)
     return {key.strip(): value for key, _, value in pairs}
-
-
-def lm_eval_command(
-    model: str, arguments: Mapping[str, Any], task: str, settings: Settings, limit: float | None
-) -> str:
-    """The command that repeats an lm-eval run."""
-    words = ["valueflow", "lm-eval", "--model", model]
-    if arguments:
-        words += ["--model_args", ",".join(f"{key}={value}" for key, value in arguments.items())]
-    words += ["--tasks", task]
-    if own := _changed(settings):
-        words += ["--metadata", *(f"{key}={_told(value)}" for key, value in own.items())]
-    if limit is not None:
-        words += ["--limit", f"{limit:g}"]
-    return shlex.join([*words, "--log_samples", "--output_path", "results"])
-
-
-def inspect_command(
-    model: str,
-    arguments: Mapping[str, Any],
-    task: str,
-    given: Mapping[str, Any],
-    limit: object,
-) -> str:
-    """The command that repeats an Inspect run."""
-    words = ["inspect", "eval", task]
-    for key, value in given.items():
-        words += ["-T", f"{key}={_told(value)}"]
-    words += ["--model", model]
-    for key, value in arguments.items():
-        words += ["-M", f"{key}={_told(value)}"]
-    if limit is not None:
-        bounds = limit if isinstance(limit, list | tuple) else [limit]
-        words += ["--limit", "-".join(str(bound) for bound in bounds)]
-    return shlex.join(words)
-
-
-def _changed(settings: Settings) -> dict[str, Any]:
-    default = Settings().to_dict()
-    return {key: value for key, value in settings.to_dict().items() if value != default[key]}
-
-
-def _told(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return f"[{','.join(map(str, value))}]"
-    return value if isinstance(value, str) else json.dumps(value)

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from valueflow_scorers import IntensityEstimate
 from valueflow_scorers._measure import Measured
-from valueflow_scorers.metrics import Metric, profile_metrics, steering_metrics, value_slug
+from valueflow_scorers.metrics import (
+    Metric,
+    Place,
+    places,
+    profile_metrics,
+    steering_metrics,
+    value_slug,
+)
 
 from ._conditions import Condition, conditions, finite, records, unsteered
 from ._runs import Runs
@@ -57,21 +64,21 @@ _PLAIN = ("strength", "refusal", "unscored")
 
 
 def _merged(runs: Runs, own: Sequence[Condition], off_target: bool) -> list[Measured]:
-    """Answers of several targets; level 0, which they share, once per query."""
-    plain: dict[str, tuple[bool, dict[str, IntensityEstimate]]] = {}
+    """Answers of several targets; level 0, which they share, once."""
+    plain: dict[Place, tuple[bool, dict[str, IntensityEstimate]]] = {}
     steered: list[Measured] = []
     for one in own:
-        for answer in one.measured(runs):
+        for place, answer in places(one.measured(runs)):
             if not off_target:
                 there = {v: e for v, e in answer.estimates.items() if v == one.target}
                 answer = replace(answer, estimates=there)
             if answer.level:
                 steered.append(answer)
             else:
-                _, known = plain.setdefault(answer.query_id, (answer.refused, {}))
+                _, known = plain.setdefault(place, (answer.refused, {}))
                 for value, estimate in answer.estimates.items():
                     known.setdefault(value, estimate)
-    zero = [Measured(query, None, 0.0, no, found) for query, (no, found) in plain.items()]
+    zero = [Measured(query, None, 0.0, no, found) for (query, _), (no, found) in plain.items()]
     return zero + steered
 
 

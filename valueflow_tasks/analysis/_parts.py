@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, TypeGuard
 
 from valueflow_scorers import ValueFlowError
@@ -14,6 +14,8 @@ from ..settings import Settings
 from ..steering import SteeringSpec
 from ._run import Answered, Problem
 
+ODD = (LookupError, TypeError, ValueError, AttributeError, OverflowError)
+"""What reading something of another form than expected raises."""
 NOT_JUDGED = "not judged"
 """Reason of an answer that was generated and never measured."""
 
@@ -52,7 +54,8 @@ def read_metrics(numbers: Mapping[str, Any], errors: Mapping[str, Any]) -> dict[
 
 
 def _finite(number: Any) -> TypeGuard[float]:
-    return isinstance(number, int | float) and math.isfinite(number)
+    plain = isinstance(number, int | float) and not isinstance(number, bool)
+    return plain and math.isfinite(number)
 
 
 def measured_answer(
@@ -60,40 +63,92 @@ def measured_answer(
     *,
     query: str,
     kind: str,
-    text: str | None,
-    measure: Sequence[str],
-    loss: float | None,
+    text: Any,
+    measure: Any,
+    loss: Any,
     steering: str | None,
+    repeat: int = 0,
 ) -> Answered:
     """An answer out of what `Measured.to_dict` wrote.
 
     Raises:
-        KeyError, TypeError, ValueError: if it is none.
+        LookupError, TypeError, ValueError, AttributeError: if it is none.
     """
-    estimates = dict(record["estimates"])
-    for one in estimates.values():
-        if "windows" not in one or "profile" not in one:
-            raise ValueError("an estimate without windows")
+    estimates = saved_estimates(record["estimates"])
     return Answered(
         query_id=str(record["query_id"]),
         query=query,
         kind=kind,
         targets=targets_of(record),
-        text=text,
-        measure=tuple(measure) or tuple(estimates),
+        text=words_of(text),
+        measure=values_of(measure) or tuple(estimates),
         estimates=estimates,
         refused=bool(record["refused"]),
-        loss=loss,
+        loss=float(loss) if _finite(loss) else None,
         steering=steering,
+        repeat=repeat,
     )
+
+
+_NUMBERS = ("intensity", "stderr", "low", "high")
+
+
+def saved_estimates(given: Any) -> dict[str, Mapping[str, Any]]:
+    """What `IntensityEstimate.to_dict` wrote, by value.
+
+    Raises:
+        TypeError, ValueError: if it did not.
+    """
+    if not isinstance(given, Mapping):
+        raise TypeError("estimates that are no mapping")
+    for one in given.values():
+        windows = one.get("windows") if isinstance(one, Mapping) else None
+        if not isinstance(windows, list) or "profile" not in one:
+            raise ValueError("an estimate without windows")
+        if not all(isinstance(own, Mapping) and "items" in own for own in windows):
+            raise ValueError("a window without items")
+        if wrong := [name for name in _NUMBERS if name in one and not _finite(one[name])]:
+            raise ValueError(f"{wrong[0]} is {one[wrong[0]]!r}, and should be a number")
+        failures = one.get("failures", {})
+        if not isinstance(failures, Mapping) or not all(map(_finite, failures.values())):
+            raise ValueError("failures that are no counts")
+    return {str(value): one for value, one in given.items()}
+
+
+def values_of(given: Any) -> tuple[str, ...]:
+    """Names of values.
+
+    Raises:
+        TypeError: for anything but a list of them.
+    """
+    if not isinstance(given, list | tuple) or not all(isinstance(one, str) for one in given):
+        raise TypeError(f"{given!r} is no list of values")
+    return tuple(given)
+
+
+def words_of(given: Any) -> str | None:
+    """A text; halves of characters, which no file can hold, are replaced.
+
+    Raises:
+        TypeError: for anything but a text or None.
+    """
+    if given is None:
+        return None
+    if not isinstance(given, str):
+        raise TypeError(f"{given!r} is no text")
+    return given.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
 def targets_of(record: Mapping[str, Any]) -> dict[str, float]:
     """What a saved answer was steered toward by its task."""
     if composed := record.get("targets"):
-        return {str(value): float(level) for value, level in composed.items()}
-    target, level = record.get("target"), float(record.get("level") or 0.0)
-    return {str(target): level} if target and level else {}
+        targets = {str(value): float(level) for value, level in composed.items()}
+    else:
+        target, level = record.get("target"), float(record.get("level") or 0.0)
+        targets = {str(target): level} if target and level else {}
+    if not all(map(math.isfinite, targets.values())):
+        raise ValueError(f"levels {targets} that are no numbers")
+    return targets
 
 
 def json_lines(text: str) -> list[tuple[int, Any]]:

@@ -63,9 +63,7 @@ def regimes(runs: Runs, mass: float = 0.9) -> pd.DataFrame:
         table = table_of(runs, one)
         try:
             whole, up, down, shares = _numbers(table)
-        except ValueFlowError:
-            continue
-        if min(table) >= 0 or max(table) <= 0:
+        except ValueFlowError:  # a level is missing, or a whole side
             continue
         low, high = whole.interval(mass)
         rows.append(

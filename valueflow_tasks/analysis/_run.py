@@ -53,6 +53,8 @@ class Answered:
     """Fingerprint of the spec the answer carried; None: it follows from targets and method."""
     filtered: bool = False
     """Whether the provider's content filter stopped the generation."""
+    repeat: int = 0
+    """How often the query was put before under the same steering."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Run:
     model: str
     """The model, the same name in both harnesses; how it was steered is not part of it."""
     model_args: Mapping[str, Any]
-    """What the model was made with, steering included."""
+    """What the model was made with, steering included and secrets left out."""
     control: bool
     """Whether it is a model of known truth, which belongs on no leaderboard."""
     settings: Settings | None
@@ -99,6 +101,8 @@ class Run:
     """Of the task."""
     limit: float | None = None
     """What `--limit` was given, if anything."""
+    chosen: bool = False
+    """Whether somebody chose which queries are put (`--sample-id`, `--samples`)."""
     queries_total: int | None = None
     """How many queries the protocol has."""
     complete: bool = True
@@ -108,7 +112,7 @@ class Run:
     seconds: float | None = None
     """How long it took."""
     command: str | None = None
-    """A command line that repeats it, made from what the log says."""
+    """A command line that repeats it, made from what the log says; None: there is none."""
     usage: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """Tokens and cost by model, where the log has them."""
     problems: Sequence[Problem] = ()
@@ -117,8 +121,8 @@ class Run:
     @property
     def limited(self) -> bool:
         """Whether fewer queries were put than the protocol has."""
-        asked = len({one.query_id for one in self.answers})
-        return self.limit is not None or (self.queries_total or 0) > asked > 0
+        put = len({one.query_id for one in self.answers})
+        return self.limit is not None or self.chosen or (self.queries_total or 0) > put > 0
 
     @property
     def method(self) -> str:

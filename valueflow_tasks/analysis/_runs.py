@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from valueflow_scorers import IntensityEstimate, JudgeProfile, ValueFlowError, reestimate
+from valueflow_scorers import IntensityEstimate, JudgeProfile, Panel, ValueFlowError, reestimate
 from valueflow_scorers._calibrate import _shipped_profile as shipped_profile
 from valueflow_scorers._compat import released_reestimate
 from valueflow_scorers._errors import unknown
@@ -17,6 +17,7 @@ from valueflow_scorers._plackett_luce import GRID
 
 from ..settings import Settings
 from ._frame import tidy
+from ._parts import ODD
 from ._run import Problem, Run
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class Runs:
     """What could not be read; everything else was."""
     profiles: Mapping[str, JudgeProfile] = field(default_factory=dict, repr=False)
     """Judge profiles that came with the runs, by fingerprint; others are looked up here."""
+    panels: Mapping[str, Panel] = field(default_factory=dict, repr=False)
+    """Panels that came with the runs, by fingerprint; others are looked up here."""
 
     @cached_property
     def _tidy(self) -> tuple[pd.DataFrame, list[Mapping[str, Any] | None]]:
@@ -77,6 +80,23 @@ class Runs:
             )
         return found
 
+    def panel(self, run: Run, value: str, name: object = None) -> Panel:
+        """The panel of a value that a run was measured with.
+
+        Args:
+            run: The run.
+            value: The value.
+            name: The panel's fingerprint, where it is known.
+
+        Raises:
+            ValueFlowError: if the run does not say its settings, or there is no such value.
+        """
+        if (given := self.panels.get(str(name))) is not None:
+            return given
+        if run.settings is None:
+            raise ValueFlowError(f"{run.source} does not say which rulers it had")
+        return run.settings.instrument().panel(value)
+
     @cached_property
     def _estimates(self) -> dict[int, IntensityEstimate]:
         return {}
@@ -120,12 +140,12 @@ class Runs:
         if run.id in self.inexact:
             return [stand_in(one) for one in saved]
         try:
-            profile = self.profile(run)
-            assert run.settings is not None
-            again = released_reestimate if run.settings.compat else reestimate
-            return again(run.settings.instrument().panel(value), profile, saved)
-        except ValueFlowError as error:
-            self.inexact[run.id] = Problem(run.source, f"its errors are not exact: {error}")
+            profile, panel = self.profile(run), self.panel(run, value, saved[0].get("panel"))
+            compat = run.settings is not None and run.settings.compat
+            return (released_reestimate if compat else reestimate)(panel, profile, saved)
+        except ODD as error:
+            told = str(error) if isinstance(error, ValueFlowError) else f"damaged windows ({error})"
+            self.inexact[run.id] = Problem(run.source, f"its errors are not exact: {told}")
             return [stand_in(one) for one in saved]
 
     @cached_property

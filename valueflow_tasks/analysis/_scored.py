@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from valueflow_scorers import Response, ValueFlowError
+from valueflow_scorers import Response
 from valueflow_scorers._records import fingerprint
 
 from ..answers import read_answers
 from ..score import described_file
 from ._names import is_control
-from ._parts import json_lines, read_settings
+from ._parts import ODD, json_lines, read_settings, saved_estimates
 from ._run import Answered, Problem, Run
 
 
@@ -42,7 +42,7 @@ def read_scores(path: Path) -> tuple[list[Run], list[Problem]]:
                 raise ValueError(row.msg)
             answers.append(_answer(row, texts))
             profiles.add(row["profile"])
-        except (KeyError, TypeError, ValueError) as error:
+        except ODD as error:
             problems.append(Problem(where, f"is damaged and was left out ({error})"))
     settings = read_settings(said.get("settings"), str(path), problems)
     model = str(said.get("model") or path.stem)
@@ -85,19 +85,18 @@ def _texts(said: dict[str, Any], problems: list[Problem]) -> dict[str, Response]
     source = said.get("source")
     if not source:
         return {}
-    values = (said.get("settings") or {}).get("values") or [None]
     try:
+        values = (said.get("settings") or {}).get("values") or [None]
         # A file whose lines name no value was measured with --value, on that one.
         lines = read_answers(Path(source), values[0] if len(values) == 1 else None)
         return {line.response.key: line.response for line in lines}
-    except (OSError, ValueFlowError) as error:
+    except (OSError, *ODD) as error:
         problems.append(Problem(str(source), f"the answers cannot be shown ({error})"))
         return {}
 
 
 def _answer(row: Any, texts: dict[str, Response]) -> Answered:
-    if "windows" not in row:
-        raise ValueError("an estimate without windows")
+    estimates = saved_estimates({row["value"]: row})
     response = texts.get(row["response_id"])
     return Answered(
         query_id=str(row["response_id"]),
@@ -106,5 +105,5 @@ def _answer(row: Any, texts: dict[str, Response]) -> Answered:
         targets={},
         text=None if response is None else response.text,
         measure=(row["value"],),
-        estimates={row["value"]: row},
+        estimates=estimates,
     )

@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.stats import t as student
 from valueflow_scorers import IntensityEstimate, ValueFlowError
 from valueflow_scorers._errors import unknown
 from valueflow_scorers._records import SCALE_END, FloatArray
-from valueflow_scorers.metrics import _Curve, _statistic
+from valueflow_scorers.metrics import _Curve, _query, _statistic
 
 from ._conditions import Condition, bootstrap_counts
 from ._runs import Runs
@@ -31,6 +32,7 @@ class Number:
 
     estimate: float
     stderr: float
+    """NaN where too few queries tell it."""
     n: int
     """Queries that entered."""
 
@@ -41,7 +43,9 @@ class Number:
 
     @property
     def p_value(self) -> float:
-        """Two-sided, of the number being zero, by Student's t."""
+        """Two-sided, of the number being zero, by Student's t; 1 where the error is unknown."""
+        if math.isnan(self.stderr):
+            return 1.0
         if not self.stderr:
             return 1.0 if self.estimate == 0 else 0.0
         return float(2 * student.sf(abs(self.estimate) / self.stderr, self.freedom))
@@ -57,6 +61,9 @@ STATISTICS = ("intensity", "gain", "shift_up", "shift_down", "share_up", "share_
 """What can be compared: level-0 mean, points per level, points gained by the strongest level
 upward and downward, the share of the room that this is, and the mean share."""
 
+_UPWARD = ("shift_up", "share_up", "steerability")
+_DOWNWARD = ("shift_down", "share_down", "steerability")
+
 
 def statistic(name: str, levels: Sequence[float]) -> Function:
     """A statistic of means at levels.
@@ -70,6 +77,8 @@ def statistic(name: str, levels: Sequence[float]) -> Function:
     if 0.0 not in ordered or (name != "intensity" and len(ordered) < 2):
         raise ValueFlowError(f"{name} needs level 0 and a steered one; there is {ordered}")
     zero, low, high = ordered.index(0.0), 0, len(ordered) - 1
+    if (name in _UPWARD and high == zero) or (name in _DOWNWARD and low == zero):
+        raise ValueFlowError(f"{name} needs levels on its side of 0; there is {ordered}")
 
     def up(means: FloatArray) -> float:
         return float(means[high] - means[zero])
@@ -96,19 +105,20 @@ def statistic(name: str, levels: Sequence[float]) -> Function:
     return functions[name]
 
 
-Table = Mapping[float, Mapping[str, IntensityEstimate]]
+Table = Mapping[float, Mapping[Any, IntensityEstimate]]
+"""Level -> place (or query, where each has one answer) -> estimate."""
 
 
 def number(table: Table, name: str) -> Number:
     """A statistic of one condition on one value, over the queries that all its levels have."""
-    return combined([_common(table, _shared_queries([table]))], [statistic(name, list(table))])
+    return combined([_common(table, _shared_places([table]))], [statistic(name, list(table))])
 
 
 def difference(a: Table, b: Table, name: str) -> Number:
     """Statistic of `b` minus that of `a`, both on one value, over the queries of both."""
-    queries = _shared_queries([a, b])
+    places = _shared_places([a, b])
     fa, fb = statistic(name, list(a)), statistic(name, list(b))
-    return combined([_common(a, queries), _common(b, queries)], [lambda means: -fa(means), fb])
+    return combined([_common(a, places), _common(b, places)], [lambda means: -fa(means), fb])
 
 
 def independent(a: Number, b: Number) -> Number:
@@ -120,7 +130,7 @@ def combined(tables: Sequence[Table], functions: Sequence[Function]) -> Number:
     """Sum over tables of a function of each one's means.
 
     Args:
-        tables: Level -> query -> estimate; all of one value, panel and profile.
+        tables: All of one value, panel and profile.
         functions: One per table.
 
     Raises:
@@ -136,7 +146,7 @@ class Joint:
         """Resample.
 
         Args:
-            tables: Level -> query -> estimate; all of one value, panel and profile.
+            tables: All of one value, panel and profile.
 
         Raises:
             ValueFlowError: if there is no common query.
@@ -148,7 +158,7 @@ class Joint:
         }
         if not joint or not all(joint.values()):
             raise ValueFlowError("no query was scored at every level of what is compared")
-        counts = bootstrap_counts([query for row in joint.values() for query in row])
+        counts = bootstrap_counts([_query(place) for row in joint.values() for place in row])
         self._curve = _Curve(joint, counts)  # type: ignore[arg-type]  # any keys that can be sorted
         self._bounds = np.cumsum([0, *(len(table) for table in tables)])
 
@@ -163,23 +173,24 @@ class Joint:
             )
 
         metric = _statistic(self._curve, whole).metric("")
-        return Number(metric.value, metric.stderr or 0.0, metric.n)
+        stderr = math.nan if metric.stderr is None else metric.stderr
+        return Number(metric.value, stderr, metric.n)
 
 
 def shared(tables: Sequence[Table]) -> list[Table]:
     """The tables over the queries that every level of all of them has."""
-    queries = _shared_queries(tables)
-    return [_common(table, queries) for table in tables]
+    places = _shared_places(tables)
+    return [_common(table, places) for table in tables]
 
 
-def _shared_queries(tables: Sequence[Table]) -> set[str]:
+def _shared_places(tables: Sequence[Table]) -> set[Any]:
     sets = [set(row) for table in tables for row in table.values()]
     return set.intersection(*sets) if sets else set()
 
 
-def _common(table: Table, queries: set[str]) -> dict[float, dict[str, IntensityEstimate]]:
+def _common(table: Table, places: set[Any]) -> Table:
     return {
-        level: {query: one for query, one in row.items() if query in queries}
+        level: {place: one for place, one in row.items() if place in places}
         for level, row in table.items()
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from argparse import Namespace
 
 import click
 
@@ -25,7 +26,8 @@ def link(undo: bool, check: bool) -> None:
         click.echo(f"{'linked' if linked else 'not linked'}: {_link.linked_folder()}")
         sys.exit(0 if linked else 1)
     if undo:
-        click.echo(f"removed {_link.unlink()}")
+        removed = _link.unlink()
+        click.echo(f"removed {removed}" if removed else "not linked: nothing to remove")
     else:
         click.echo(f"linked {_link.link()}")
 
@@ -62,10 +64,24 @@ def lm_eval(arguments: tuple[str, ...]) -> None:
     given = list(arguments)
     subcommand = given[0] if given and not given[0].startswith("-") else "run"
     rest = given[1:] if given and given[0] == subcommand else given
-    wants_path = subcommand in ("run", "ls", "validate") and not {"-h", "--help"} & set(rest)
-    if wants_path and "--include_path" not in rest and not _link.is_linked():
-        rest = [*rest, "--include_path", str(_link.config_folder())]
     sys.argv = ["lm-eval", subcommand, *rest]
     setup_logging()
     harness = HarnessCLI()
-    harness.execute(harness.parse_args())
+    chosen = harness.parse_args()
+    if not _link.is_linked():
+        _include(chosen, str(_link.config_folder()))
+    harness.execute(chosen)
+
+
+def _include(chosen: Namespace, ours: str) -> None:
+    """Add a folder of tasks to the user's own, which is looked into last and so wins.
+
+    The harness takes several folders, though its command line has words for one only.
+    """
+    from lm_eval.config.evaluate_config import EvaluatorConfig
+
+    theirs = chosen.include_path
+    if not theirs and getattr(chosen, "config", None):
+        theirs = EvaluatorConfig.load_yaml_config(chosen.config).get("include_path")
+    own = [theirs] if isinstance(theirs, str) else list(theirs or [])
+    chosen.include_path = [ours, *own]

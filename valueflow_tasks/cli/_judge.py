@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 from rich.table import Table
+from valueflow_scorers import ValueFlowError
 
 from . import cli
 
@@ -56,7 +57,11 @@ def calibrate(
     journal: str,
     output: Path | None,
 ) -> None:
-    """Measure a judge's errors, file its profile, and check it on the sentinels."""
+    """Measure a judge's errors and check it on the sentinels.
+
+    The profile of a calibration on all panels, from 640 windows or more, is filed: profile=auto
+    finds it from then on. Any other goes into --output alone.
+    """
     from valueflow_scorers import load_panel
     from valueflow_scorers._calibrate import CALIBRATION_WINDOWS, stored_profile_path
     from valueflow_scorers._judge_report import judge_report
@@ -65,7 +70,8 @@ def calibrate(
     from ..settings import measurable_values, parse_list
     from ..theories import resolve_values
 
-    wanted = resolve_values(parse_list(values), measurable_values()) or measurable_values()
+    measurable = measurable_values()
+    wanted = resolve_values(parse_list(values), measurable) or measurable
     panels = [load_panel(value) for value in wanted]
     resolved = resolve_judge(name, panels, journal=journal)
     console = Console(stderr=True)
@@ -73,11 +79,19 @@ def calibrate(
         count = windows or max(CALIBRATION_WINDOWS, 60 * len(panels))
         report = judge_report(resolved, panels, k=k, windows=count, seed=seed, layout=layout)
     Console().print(report_table(report))
-    stored = stored_profile_path(resolved.name, resolved.prompt_version, k, layout)
     if not resolved.name.startswith(("embedded", "simulated")):
-        stored.parent.mkdir(parents=True, exist_ok=True)
-        report.profile.save(stored)
-        click.echo(f"profile {report.profile.fingerprint} filed: profile=auto finds it from now on")
+        if set(wanted) == set(measurable) and count >= CALIBRATION_WINDOWS:
+            stored = stored_profile_path(resolved.name, resolved.prompt_version, k, layout)
+            stored.parent.mkdir(parents=True, exist_ok=True)
+            report.profile.save(stored)
+            said = "filed: profile=auto finds it from now on"
+        else:
+            said = (
+                f"not filed, since profile=auto means all {len(measurable)} panels and "
+                f"{CALIBRATION_WINDOWS} windows or more: keep it with -o DIR, and measure with "
+                "profile=DIR/profile.json"
+            )
+        click.echo(f"profile {report.profile.fingerprint} {said}")
     if output is not None:
         from ..judge_plot import plot_reliability
 
@@ -140,7 +154,10 @@ def stats(folder: Path | None) -> None:
     """Say what the journal in FOLDER holds (the user's own by default)."""
     from valueflow_scorers._journal import Journal, default_folder
 
-    found = Journal(folder or default_folder())
+    folder = folder or default_folder()
+    if not folder.exists():
+        raise ValueFlowError(f"no journal in {folder}: give the folder of one")
+    found = Journal(folder)
     table = Table(title=str(found.folder))
     for heading in ("judge", "prompt", "judgements"):
         table.add_column(heading)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from . import cli
+
+_SHOWN = 300  # characters of a judge's words
 
 
 @cli.command()
@@ -62,6 +66,8 @@ def score(
     from ..score import Scoring, summary_table
 
     scoring = Scoring(source, output, value=value, links=links, **instrument)
+    if scoring.done < scoring.total:
+        scoring.instrument.resolved.open()
     console = Console(stderr=True)
     columns = (TextColumn("judging"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
@@ -69,3 +75,14 @@ def score(
         for count in scoring.run(batch):
             progress.advance(bar, count)
     Console().print(summary_table(scoring))
+    if not any("intensity" in entry for entry in scoring.written):
+        click.echo(f"valueflow: no answer has a number; {_first_words(scoring.written)}", err=True)
+        sys.exit(1)
+
+
+def _first_words(entries: Sequence[Mapping[str, Any]]) -> str:
+    """Why the first answer has no number, with what the judge itself said."""
+    windows = [window for entry in entries for window in entry["windows"]]
+    said = next((window["raw"] for window in windows if window.get("raw")), "")
+    words = " ".join(said.split())[:_SHOWN]
+    return f"the first: {entries[0]['reason']}" + (f"; the judge said: {words}" if words else "")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ._labels import level_name, rows_of
+from ._labels import in_order, level_name, rows_of
 from ._outcomes import ANSWER
 from ._parts import Part
 
@@ -66,15 +66,19 @@ def shelves(part: Part) -> Iterator[Shelf]:
     rows = part.rows
     known = rows[rows["intensity"].notna() & rows["response"].notna() & rows["level"].notna()]
     known = known[(known["level"] == 0) | (known["target"] == known["value"])]
-    known = known.drop_duplicates(["model", "method", "level", "value", "query_id"])
+    known = known.drop_duplicates(["model", "method", "level", "value", "query_id", "repeat"])
     columns = ["model", "method", "level", "value", "intensity", "low", "high", "response", "query"]
     cells: dict[tuple[str, str, str], dict[float, pd.DataFrame]] = {}
     for (model, method, level, value), own in known[columns].groupby(columns[:4], sort=True):
         cells.setdefault((value, model, method), {})[float(level)] = own
-    for value in part.steered or part.profiled:
-        for model, method in part.conditions or [(model, "") for model in part.models]:
-            own = {**cells.get((value, model, ""), {}), **cells.get((value, model, method), {})}
-            if own:
+    for value in in_order([*part.steered, *part.profiled]):
+        for model in part.models:
+            plain = cells.get((value, model, ""), {})
+            steered = [(m, own) for m in part.methods if (own := cells.get((value, model, m)))]
+            for method, levels_of in steered or [("", {})]:
+                own = {**plain, **levels_of}
+                if not own:
+                    continue
                 levels = tuple(_level(level, own[level]) for level in sorted(own))
                 yield Shelf(value, model, method, levels)
 

@@ -13,7 +13,7 @@ from ..analysis._conditions import records
 if TYPE_CHECKING:
     import pandas as pd
 
-ANSWER = ["model", "method", "arm", "query_id", "run"]
+ANSWER = ["model", "method", "arm", "query_id", "repeat", "run"]
 """What names an answer: the rows that share it are its measurements."""
 EFFECTS = {
     "words": "words per answer",

@@ -14,6 +14,15 @@ from ._draw import Panel, Picture, save
 from ._labels import in_order, rows_of, value_name
 from ._parts import Part
 
+NAMES = frozenset(
+    {
+        "profile-radar", "profile-forest", "profile-heat", "steerability", "steerability-heat",
+        "dose-response", "composition-plane", "additivity", "side-effects", "judge-sentinels",
+        "outcomes", "leakage",
+    }
+)  # fmt: skip
+"""Names of all pictures that a report can have."""
+
 
 @dataclass(frozen=True)
 class Pictures:

@@ -56,7 +56,7 @@ def _fingerprints(contents: Contents) -> Table:
     )
     return Table(
         "Two results are comparable exactly when their protocol fingerprints agree; for one value, "
-        "also across tasks, when value_protocol in tables/cells.csv does. A dash: not in the log.",
+        "also across tasks, when setting in tables/cells.csv does. A dash: not in the log.",
         tuple(Column(heading, text=True) for heading in headings),
         tuple(rows),
         "fingerprints of all runs" if len(rows) > 6 else "",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 TABLES = ("cells", "overall", "regimes", "points", "composed", "leakage", "effects", "outcomes",
           "failures")  # fmt: skip
 """Tables of a part that are written as CSV, by attribute."""
+_PART = re.compile(r"^judge-\d+-")
+"""In front of the figures of every part but the first."""
 
 
 def write_report(runs: Runs, folder: Path) -> Path:
@@ -47,10 +51,22 @@ def write_report(runs: Runs, folder: Path) -> Path:
     lines = write_answers(contents.parts, folder / "answers.jsonl")
     page = folder / "index.html"
     page.write_text(render(contents, runs, drawn, lines), "utf-8")
+    for old in _figures(folder / "figures"):  # of an earlier report
+        old.unlink()
     for part, one in zip(contents.parts, drawn, strict=True):
         one.save(part, folder / "figures")
     _write_tables(contents, folder / "tables")
     return page
+
+
+def _figures(folder: Path) -> Iterator[Path]:
+    """Files that have the name of a figure; others are not ours to remove."""
+    from ._pictures import NAMES
+
+    for path in folder.iterdir():
+        name = _PART.sub("", path.stem)
+        if path.suffix in (".png", ".svg") and name in NAMES:
+            yield path
 
 
 def _write_tables(contents: Contents, folder: Path) -> None:

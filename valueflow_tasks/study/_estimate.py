@@ -16,6 +16,9 @@ from ..prompts import user_turn
 from ..settings import Settings
 from ._generate import Answers
 from ._jobs import jobs
+from ._judge import included, is_judged, place_of
+from ._judge_lm_eval import is_judged as results_are_judged
+from ._judge_lm_eval import unjudged
 from ._spend import price, set_prices
 from ._study import Arms, Study
 
@@ -25,6 +28,8 @@ _ANSWER = 80
 """Tokens of an answer of 25 to 60 words."""
 _JUDGEMENT = {"ranking": 20, "choice": 1, "rating": 8}
 """Tokens of a judgement by kind of judge."""
+_Measurements = dict[tuple[str, str, str], set[str]]
+"""Values by model, method and arm: what is judged once, whatever tasks it serves."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ def estimate(study: Study, folder: Path) -> list[Estimate]:
     """Generations, judge calls, tokens and dollars, line by line."""
     set_prices(study.prices)
     answers = Answers(folder)
-    return [*_generations(study, answers), *_judgements(study)]
+    return [*_generations(study, answers), *_judgements(study, folder, answers)]
 
 
 def _generations(study: Study, answers: Answers) -> Iterator[Estimate]:
@@ -93,28 +98,37 @@ def _line(
     return Estimate(phase, model, what, calls, there, tokens, told, dollars)
 
 
-def _judgements(study: Study) -> Iterator[Estimate]:
+def _judgements(study: Study, folder: Path, answers: Answers) -> Iterator[Estimate]:
     queries = len(study.settings.query_set())
+    taken_in = [run for run in included(study).runs if unjudged(run)]
     for knobs in study.judges:
         settings = study.judged_by(knobs, "")
         kind, _, model = settings.judge.partition(":")
-        # The unsteered answers of a model are bought once: the journal knows them afterwards.
-        asked: dict[tuple[str, str], dict[str, tuple[str, ...]]] = {}
+        asked: _Measurements = {}
+        done: _Measurements = {}
         for job in jobs(study):
             if job.judge is knobs:
+                there = is_judged(study, folder, job, answers)
                 for arm, values in job.arms.items():
-                    key = (job.model.label, "" if arm == "0" else job.method)
-                    own = asked.setdefault(key, {})
-                    own[arm] = tuple(dict.fromkeys([*own.get(arm, ()), *values]))
-        measured = sum(len(values) for own in asked.values() for values in own.values()) * queries
+                    # The journal knows the unsteered answers of a model once they were judged.
+                    key = (job.model.label, "" if arm == "0" else job.method, arm)
+                    for own in (asked, done) if there else (asked,):
+                        own.setdefault(key, set()).update(values)
+        measured, finished = (queries * sum(map(len, own.values())) for own in (asked, done))
+        for run in taken_in:
+            count = sum(len(one.measure) for one in run.answers)
+            measured += count
+            finished += count if results_are_judged(run, knobs, place_of(folder, knobs)) else 0
         if kind not in _JUDGEMENT:
-            yield Estimate("judge", settings.judge, "on this machine", measured, 0, 0, 0, 0.0)
+            what = "on this machine"
+            yield Estimate("judge", settings.judge, what, measured, finished, 0, 0, 0.0)
             continue
-        calls = measured * (1 if kind == "rating" else settings.m)
-        letters = _judge_letters(kind, settings)
-        tokens = round(calls * letters / _LETTERS_PER_TOKEN)
-        told = calls * _JUDGEMENT[kind]
-        yield _line("judge", model, kind, calls, 0, tokens, told, price(model))
+        each = 1 if kind == "rating" else settings.m
+        left = each * (measured - finished)
+        tokens = round(left * _judge_letters(kind, settings) / _LETTERS_PER_TOKEN)
+        told = left * _JUDGEMENT[kind]
+        yield _line("judge", model, kind, each * measured, each * finished, tokens, told,
+                    price(model))  # fmt: skip
 
 
 def _judge_letters(kind: str, settings: Settings) -> float:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from valueflow_scorers import ValueFlowError
+from valueflow_scorers._records import fingerprint
 
+from ..queries import query_set_fingerprint
 from ._meter import METER
 from ._spend import set_prices
 from ._study import Arms, Study, StudyModel
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from inspect_ai.log import EvalLog
     from inspect_ai.model import Model
 
+_ASKED = ("arms", "method")
 ANSWERS = "answers"
 """Folder of the answers within a study's folder."""
 
@@ -49,18 +53,27 @@ def generate(
 
 
 def _run(study: Study, models: Sequence[StudyModel], folder: Path, display: str) -> None:
-    from inspect_ai import eval_set
     from inspect_ai.model import get_model
+
+    made: list[Model] = [get_model(one.name, **one.args) for one in models]
+    sets: dict[str, list[Task]] = {}
+    for arms in study.tasks(models[0]):
+        sets.setdefault(content_of(study, arms), []).append(_task(study, arms))
+    for content, tasks in sets.items():
+        # A set of its own: what Inspect finds finished in a folder it never asks for again.
+        _evaluate(tasks, made, folder.with_name(f"{folder.name}-{content}"), display)
+
+
+def _evaluate(tasks: Sequence[Task], models: Sequence[Model], folder: Path, display: str) -> None:
+    from inspect_ai import eval_set
     from inspect_ai.util import cost_limit
 
-    tasks = [_task(study, arms) for arms in study.tasks(models[0])]
-    made: list[Model] = [get_model(one.name, **one.args) for one in models]
     # Inspect's limit is looked at before every call; the solver turns it into an error, since a
     # sample that a limit ended would count as finished.
     with cost_limit(METER.left):
         finished, logs = eval_set(
-            tasks,
-            model=made,
+            list(tasks),
+            model=list(models),
             log_dir=str(folder),
             score=False,
             display=display,  # type: ignore[arg-type]
@@ -104,13 +117,29 @@ def _task(study: Study, arms: Arms) -> Task:
 
 
 def task_arguments(study: Study, arms: Arms) -> dict[str, Any]:
-    """What the answers' task is given; a log with the same holds the same answers."""
+    """What the answers' task is given."""
     return {
         "arms": {name: list(values) for name, values in arms.measure.items()},
         "method": arms.method or "definition",
         "queries": study.settings.queries,
         "vectors": study.settings.vectors if arms.method == "vector" else "",
     }
+
+
+def content_of(study: Study, arms: Arms) -> str:
+    """Identity of the questions, and of the vectors where they steer; names do not tell it.
+
+    Raises:
+        ValueFlowError: if a vector cannot be read.
+    """
+    vectors = []
+    if arms.method == "vector":
+        for path in sorted(Path(study.settings.vectors).glob("*.safetensors")):
+            try:
+                vectors.append([path.name, hashlib.sha256(path.read_bytes()).hexdigest()])
+            except OSError as error:
+                raise ValueFlowError(f"cannot read the vector {path}: {error}") from None
+    return fingerprint([query_set_fingerprint(study.settings.query_set()), vectors])[:8]
 
 
 class Answers:
@@ -120,24 +149,25 @@ class Answers:
         """Read the headers of what is there; files that cannot be read are passed over."""
         from inspect_ai.log import list_eval_logs, read_eval_log
 
-        self.headers: list[tuple[str, EvalLog]] = []
+        self.headers: list[EvalLog] = []
         root = folder / ANSWERS
         for info in list_eval_logs(str(root)) if root.is_dir() else []:
             try:
-                self.headers.append((info.name, read_eval_log(info.name, header_only=True)))
+                self.headers.append(read_eval_log(info.name, header_only=True))
             except Exception:  # a file that a kill left behind; eval_set mends or replaces it
                 continue
 
-    def find(self, study: Study, model: StudyModel, arms: Arms) -> str | None:
-        """The finished log of one task; None: there is none yet."""
-        wanted = task_arguments(study, arms)
-        for name, header in self.headers:
-            if header.status == "success" and _is(header, model, wanted):
-                return name
+    def find(self, study: Study, model: StudyModel, arms: Arms) -> EvalLog | None:
+        """The header of one task's finished log; None: there is none yet."""
+        wanted, content = task_arguments(study, arms), content_of(study, arms)
+        for header in self.headers:
+            asked = PurePosixPath(header.location).parent.name.endswith(f"-{content}")
+            if header.status == "success" and asked and _is(header, model, wanted):
+                return header
         return None
 
 
 def _is(header: EvalLog, model: StudyModel, wanted: Mapping[str, Any]) -> bool:
-    given = {**header.eval.task_args}
     same_model = (header.eval.model, header.eval.model_args) == (model.name, dict(model.args))
-    return same_model and all(given.get(key) == value for key, value in wanted.items())
+    # Where questions and vectors lie does not matter: their content was compared already.
+    return same_model and all(header.eval.task_args.get(key) == wanted[key] for key in _ASKED)

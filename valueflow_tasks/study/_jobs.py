@@ -6,7 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..compose import read_arm
+from ..prompts import GENERATION
+from ..settings import Settings
 from ._study import Study, StudyModel
+
+PROFILE, STEER, COMPOSE = "valueflow_profile", "valueflow_steer", "valueflow_compose"
 
 
 @dataclass(frozen=True)
@@ -17,11 +22,28 @@ class JudgeJob:
     """Knobs of the instrument."""
     model: StudyModel
     task: str
-    """`valueflow_profile`, `valueflow_steer` or `valueflow_compose`."""
+    """PROFILE, STEER or COMPOSE."""
     method: str
     """How it was steered; empty: not at all."""
     arms: Mapping[str, tuple[str, ...]]
     """Values to measure, by arm; unsteered answers among them."""
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """Everything that is measured."""
+        return tuple(dict.fromkeys(value for own in self.arms.values() for value in own))
+
+    @property
+    def levels(self) -> list[float]:
+        """The levels that its arms ask for, ascending."""
+        return sorted({level for name in self.arms for level in read_arm(name).values()} | {0.0})
+
+    def protocol(self, settings: Settings, generation: Mapping[str, Any] = GENERATION) -> str:
+        """Fingerprint of the protocol, rulers and judge profile included."""
+        templated = self.model.args.get("chat_template") is not False
+        return settings.protocol(
+            self.values, settings.query_set(), chat_template=templated, generation=generation
+        )
 
     @property
     def file(self) -> str:
@@ -50,10 +72,10 @@ def jobs(study: Study) -> Iterator[JudgeJob]:
             if model.judges and judge["judge"] not in model.judges:
                 continue
             if not study.steered and not study.composed:
-                yield JudgeJob(judge, model, "valueflow_profile", "", study.plain)
+                yield JudgeJob(judge, model, PROFILE, "", study.plain)
             for method in study.methods_of(model):
-                for task, arms in (("steer", study.steered), ("compose", study.composed)):
+                for task, arms in ((STEER, study.steered), (COMPOSE, study.composed)):
                     if arms:
                         values = dict.fromkeys(value for own in arms.values() for value in own)
                         whole = {"0": tuple(values), **arms}
-                        yield JudgeJob(judge, model, f"valueflow_{task}", method, whole)
+                        yield JudgeJob(judge, model, task, method, whole)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from valueflow_scorers._records import fingerprint
 
@@ -15,6 +16,11 @@ from ._judged_log import judged_log, write_log
 from ._meter import METER
 from ._spend import set_prices
 from ._study import Study
+
+if TYPE_CHECKING:
+    from inspect_ai.log import EvalLog
+
+    from ..analysis import Runs
 
 JUDGED = "judged"
 """Folder of the judged logs within a study's folder."""
@@ -36,7 +42,8 @@ def judge(
         study: With which judges.
         folder: Where the study lives.
         budget: Dollars that this call may spend.
-        done: Told of each log, by its path under `judged`: `written`, `there`, or `no answers yet`.
+        done: Told of each log, by its path under `judged`: `written`, `there`, or `no answers yet`;
+            and of each problem with what the study includes, by its file.
 
     Returns:
         The logs that are there now, those the study includes among them.
@@ -50,15 +57,15 @@ def judge(
     found = []
     for job in jobs(study):
         path = folder / JUDGED / job.file
-        sources = _sources(study, job, answers)
+        sources = answers_of(study, job, answers)
         if sources is None:
             done(job.file, "no answers yet")
             continue
-        settings = study.judged_by(job.judge, job.method)
-        identity = fingerprint([sources, settings.to_dict(), sorted(job.arms), __version__])
+        identity = _wanted(study, job, sources)
         if _identity(path) == identity:
             done(job.file, "there")
         else:
+            settings = study.judged_by(job.judge, job.method)
             write_log(path, judged_log(job, sources, settings, identity))
             done(job.file, "written")
         found.append(path)
@@ -67,24 +74,51 @@ def judge(
 
 def _included(study: Study, folder: Path, done: Callable[[str, str], None]) -> Iterator[Path]:
     """What the study takes in: judged runs as they are, answers of lm-eval judged now."""
-    from ..analysis import load_runs
-
-    for run in load_runs(study.include).runs if study.include else ():
+    runs = included(study)
+    for problem in runs.problems:
+        done(problem.source, problem.message)
+    for run in runs.runs:
         if not unjudged(run):
             yield Path(run.source)
             continue
         for judge in study.judges:
-            place = folder / JUDGED / safe_name(judge_name(judge))
-            path, state = judge_results(run, judge, place)
+            path, state = judge_results(run, judge, place_of(folder, judge))
             done(str(path.relative_to(folder / JUDGED)), state)
             yield path
 
 
-def _sources(study: Study, job: JudgeJob, answers: Answers) -> list[str] | None:
-    """The answer logs of a job; None while one is missing."""
+def included(study: Study) -> Runs:
+    """The runs that a study takes in."""
+    from ..analysis import Runs, load_runs
+
+    return load_runs(study.include) if study.include else Runs(())
+
+
+def place_of(folder: Path, judge: Mapping[str, Any]) -> Path:
+    """Where a judge's logs lie."""
+    return folder / JUDGED / safe_name(judge_name(judge))
+
+
+def answers_of(study: Study, job: JudgeJob, answers: Answers) -> list[EvalLog] | None:
+    """Headers of the answer logs of a job; None while one is missing."""
     wanted = [one for one in study.tasks(job.model) if one.method in ("", job.method)]
-    names = [answers.find(study, job.model, arms) for arms in wanted]
-    return None if None in names else [str(name) for name in names]
+    found = [answers.find(study, job.model, arms) for arms in wanted]
+    there = [one for one in found if one is not None]
+    return there if len(there) == len(wanted) else None
+
+
+def is_judged(study: Study, folder: Path, job: JudgeJob, answers: Answers) -> bool:
+    """Whether a job's log is there, made from the answers that are there."""
+    there, sources = _identity(folder / JUDGED / job.file), answers_of(study, job, answers)
+    return None not in (there, sources) and there == _wanted(study, job, sources or [])
+
+
+def _wanted(study: Study, job: JudgeJob, sources: Sequence[EvalLog]) -> str:
+    """Identity of what a job's log holds: which answers, and how they were measured."""
+    settings = study.judged_by(job.judge, job.method)
+    asked = [log.eval.eval_id for log in sources]
+    arms = sorted(job.arms.items())
+    return fingerprint([asked, settings.to_dict(), arms, job.protocol(settings), __version__])
 
 
 def _identity(path: Path) -> str | None:

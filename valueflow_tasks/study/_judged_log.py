@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from valueflow_scorers._measure import Answer, Measured
 
+from ..compose import read_arm
+from ..prompts import telling
 from ..settings import Settings
-from ._jobs import JudgeJob
+from ._jobs import COMPOSE, STEER, JudgeJob
 from ._meter import METER
 
 if TYPE_CHECKING:
@@ -21,12 +23,14 @@ _BATCH = 512
 """Answers judged between two looks at the budget; 64 where a model judges."""
 
 
-def judged_log(job: JudgeJob, sources: Sequence[str], settings: Settings, identity: str) -> EvalLog:
+def judged_log(
+    job: JudgeJob, sources: Sequence[EvalLog], settings: Settings, identity: str
+) -> EvalLog:
     """The answers of a job, scored."""
     from inspect_ai import score
     from inspect_ai.log import read_eval_log
 
-    logs = [read_eval_log(name) for name in sources]
+    logs = [read_eval_log(header.location) for header in sources]
     samples = [
         sample
         for log in logs
@@ -106,37 +110,49 @@ def _looked_up(scores: Mapping[str, Score]) -> Any:
 def _metric(task: str) -> Any:
     from ..inspect_tasks import composition, profile, steering
 
-    kinds = {"valueflow_compose": composition, "valueflow_steer": steering}
+    kinds = {COMPOSE: composition, STEER: steering}
     return kinds.get(task, profile)()
 
 
 def _describe(log: EvalLog, job: JudgeJob, settings: Settings, identity: str) -> None:
     """Say in the log what it has become."""
-    values = tuple(dict.fromkeys(value for own in job.arms.values() for value in own))
     profile = settings.instrument().judge_profile
+    generation = telling(
+        log.eval.model_generate_config.model_dump(mode="json"),
+        log.plan.config.model_dump(mode="json"),
+    )
     samples = log.samples or []
     log.eval.task = log.eval.task_display_name = job.task
     log.eval.task_registry_name = f"valueflow_tasks/{job.task}"
-    given = {
-        "values": list(settings.values),
-        "method": job.method or "definition",
-        "queries": settings.queries,
-        "vectors": settings.vectors,
-        **job.judge,
-    }
-    log.eval.task_args = log.eval.task_args_passed = given
+    log.eval.task_args = log.eval.task_args_passed = _arguments(job, settings)
     log.eval.dataset.name = job.task
     log.eval.dataset.samples = len(samples)
     log.eval.dataset.sample_ids = [sample.id for sample in samples]
     log.eval.metadata = {
         "valueflow": {
             "settings": settings.to_dict(),
-            "protocol": settings.protocol(values, settings.query_set(), chat_template=True),
+            "protocol": job.protocol(settings, generation),
             "profile": profile.fingerprint,
             "calibrated": profile.calibrated,
-            **settings.link_state(values),
+            **settings.link_state(job.values),
+            **({"levels": job.levels} if job.task == STEER else {}),
             "judged": identity,
         }
+    }
+
+
+def _arguments(job: JudgeJob, settings: Settings) -> dict[str, Any]:
+    """What the task would be given to ask for the same."""
+    steered: dict[str, Any] = {"off_target": settings.off_target} if job.method else {}
+    if job.task == COMPOSE:
+        steered["targets"] = [name for name in job.arms if len(read_arm(name)) > 1]
+    return {
+        "values": list(settings.values),
+        "method": job.method or "definition",
+        "queries": settings.queries,
+        "vectors": settings.vectors,
+        **steered,
+        **job.judge,
     }
 
 

@@ -66,7 +66,7 @@ class Study:
     """Values, queries and vectors; its judge plays no part."""
     methods: tuple[str, ...] = ("definition",)
     """How models are steered."""
-    levels: tuple[int, ...] = LEVELS
+    levels: tuple[float, ...] = LEVELS
     """Levels of every value; 0 is always among them."""
     judges: tuple[Mapping[str, Any], ...] = ({"judge": "embedded"},)
     """Knobs of the instrument, each with a `judge`."""

@@ -35,7 +35,7 @@ def instance_rows(
     for run in system.runs:
         for answer in run.answers:
             for value in answer.measure:
-                key = (answer.query_id, _arm(run, answer), value)
+                key = (answer.query_id, answer.repeat, _arm(run, answer), value)
                 if value not in system.values or key in seen:
                     continue
                 seen.add(key)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
 
 from valueflow_scorers import ValueFlowError
 
-from ..analysis import Run, Runs, protocol_differences
+from ..analysis import Condition, Run, Runs, conditions, protocol_differences
+from ..analysis._protocols import panels_of, protocol_of
+from ..prompts import LEVELS
 from ..settings import measurable_values
 
 MOST_FAILURES = 0.1
 """Share of failed windows, or of measurements without a number, above which none is ranked."""
 _QUERY_SETS = ("core", "test")
+Gate = Callable[[Runs], Iterator[str]]
+"""Finds reasons to refuse."""
 
 
 def check(runs: Runs) -> None:
@@ -22,7 +25,20 @@ def check(runs: Runs) -> None:
     Raises:
         ValueFlowError: for the first reason, in one sentence with its remedy.
     """
-    for gate in _GATES:
+    _refuse(_GATES, runs)
+
+
+def check_logs(runs: Runs) -> None:
+    """`check`, and what can be asked of whole logs only, not of what a submission keeps of them.
+
+    Raises:
+        ValueFlowError: see `check`.
+    """
+    _refuse((*_GATES, _as_announced), runs)
+
+
+def _refuse(gates: Iterable[Gate], runs: Runs) -> None:
+    for gate in gates:
         for told in gate(runs):
             raise ValueFlowError(told)
 
@@ -63,7 +79,10 @@ def _whole(runs: Runs) -> Iterator[str]:
         yield f"{problem.source} {problem.message}: submit runs that are whole, or run it again"
     for run in runs.runs:
         if run.limited:
-            yield f"{run.source} put a part of its queries: run it again without --limit"
+            yield (
+                f"{run.source} put a part of its queries: run it again without --limit, --samples "
+                "or --sample-id"
+            )
         if not run.complete:
             yield f"{run.source} is damaged or did not come to its end: run it again"
 
@@ -106,21 +125,52 @@ def _one_protocol(runs: Runs) -> Iterator[str]:
         yield f"the runs measured {value} with different rulers: measure again with one version"
 
 
-def _once(runs: Runs) -> Iterator[str]:
-    steered = runs.frame[(runs.frame["target"] != "") & runs.frame["on_target"]]
-    keys = ["model", "method", "target", "level"]
-    for key, rows in steered.groupby(keys, sort=False)["run"]:
-        if rows.nunique() > 1:
-            one, other = [runs.run(name).source for name in rows.unique()[:2]]
+def _levels(runs: Runs) -> Iterator[str]:
+    """Fewer levels are easier to track: every query has to be put at each."""
+    for one in conditions(runs):
+        if not one.target:
+            continue
+        put = {level: set(own.get(one.target, ())) for level, own in one.rows.items()}
+        everything = set().union(*put.values())
+        if sorted(put) != [float(level) for level in LEVELS]:
+            told = ", ".join(f"{level:g}" for level in put)
             yield (
-                f"{one} and {other} both measured {_arm(key)}: "
-                "submit one of them, chosen before looking"
+                f"{_who(one)} has the levels {told}, and only {', '.join(map(str, LEVELS))} are "
+                "ranked: run valueflow_steer"
+            )
+        elif less := [f"{level:+g}" for level, own in put.items() if own != everything]:
+            yield f"{_who(one)} lacks queries at {', '.join(less)}: put every query at every level"
+
+
+def _who(one: Condition) -> str:
+    return f"{one.model} steered by {one.method} toward {one.target}"
+
+
+def _as_announced(runs: Runs) -> Iterator[str]:
+    for run in runs.runs:
+        known = panels_of(run)
+        panels = {
+            value: known.get(value) or runs.panel(run, value).fingerprint
+            for value in dict.fromkeys(value for one in run.answers for value in one.measure)
+        }
+        again = protocol_of(run, panels)
+        if None not in (run.protocol, again) and run.protocol != again:
+            yield (
+                f"{run.source} announced the protocol {run.protocol} and holds answers of {again}: "
+                "its queries, rulers or generation settings are others: run it again"
             )
 
 
-def _arm(key: Any) -> str:
-    model, method, target, level = key
-    return f"{model} steered by {method} toward {target} at {level:+g}"
+def _once(runs: Runs) -> Iterator[str]:
+    steered = runs.frame[(runs.frame["target"] != "") & runs.frame["on_target"]]
+    keys = ["model", "method", "target", "level"]
+    for (model, method, target, level), rows in steered.groupby(keys, sort=False)["run"]:
+        if rows.nunique() > 1:
+            one, other = [runs.run(name).source for name in rows.unique()[:2]]
+            yield (
+                f"{one} and {other} both measured {model} steered by {method} toward {target} at "
+                f"{level:+g}: submit one of them, chosen before looking"
+            )
 
 
 def _failures(runs: Runs) -> Iterator[str]:
@@ -148,6 +198,7 @@ def _exact(runs: Runs) -> Iterator[str]:
         yield f"{problem.message} ({problem.source})"
 
 
-_GATES: tuple[Callable[[Runs], Iterator[str]], ...] = (
-    _told, _whole, _questions, _calibrated, _one_protocol, _steered, _once, _failures, _exact,
+_GATES: tuple[Gate, ...] = (
+    _told, _whole, _questions, _calibrated, _one_protocol, _steered, _once, _levels, _failures,
+    _exact,
 )  # fmt: skip

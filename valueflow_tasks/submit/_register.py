@@ -46,10 +46,9 @@ def render(submission: Submission) -> dict[str, str]:
         "tasks": [
             {
                 "name": TASK,
-                "dataset_samples": len({one.query_id for one in submission.run.answers}),
+                "dataset_samples": _samples(_of_inspect(shown[0])[0]),
                 "task_path": TASK_PATH,
-                "comment": "Samples are queries; each is answered unsteered and at four levels "
-                "per value.",
+                "comment": "A sample is a query unsteered, or at one of four levels of one value.",
             }
         ],
         "source": {
@@ -70,6 +69,10 @@ def render(submission: Submission) -> dict[str, str]:
         },
     }
     return {PATH: to_yaml(entry)}
+
+
+def _samples(run: Run) -> int:
+    return len({(one.query_id, *sorted(one.targets.items())) for one in run.answers})
 
 
 def _row(submission: Submission, system: System) -> dict[str, Any]:

@@ -8,14 +8,15 @@ from typing import Any
 
 from valueflow_scorers import JudgeProfile
 
+from .. import __version__
 from ..analysis import Run
-from ..prompts import USER_TURN
+from ..prompts import LEVELS, USER_TURN
 from ..settings import Settings
 from ._facts import Facts
 from ._systems import System
 
 RECORD = "submission.json"
-RECORD_VERSION = 1
+RECORD_VERSION = 2
 HOMEPAGE = "https://arxiv.org/abs/2602.03160"
 """The paper that the benchmark comes from."""
 SUMMARY = (
@@ -40,6 +41,8 @@ class Submission:
     """Why it is not to be published as it is; empty: it is."""
     made: int
     """When it was made, seconds since 1970."""
+    package: str = __version__
+    """Version of this package that wrote it."""
 
     @property
     def draft(self) -> bool:
@@ -67,10 +70,14 @@ class Submission:
         return {"name": self.judge, "profile": self.profile.fingerprint, **brief(self.profile)}
 
     def knobs(self) -> dict[str, Any]:
-        """What the protocol's fingerprint covers, apart from values, panels and judge."""
+        """What makes results comparable, apart from values, panels and judge.
+
+        All of it is in the protocol's fingerprint but the levels, which are the same for all.
+        """
         own = self.settings
         return {
             "queries": own.queries,
+            "levels": list(LEVELS),
             "k": own.k,
             "m": own.m,
             "design": own.design,
@@ -103,6 +110,7 @@ class Submission:
             "version": RECORD_VERSION,
             "draft": list(self.drafts),
             "made": self.made,
+            "package": self.package,
             "formats": list(self.formats),
             "judge": self.judge_facts(),
             "settings": self.knobs(),

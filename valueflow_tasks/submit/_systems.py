@@ -10,10 +10,10 @@ from typing import Any
 from valueflow_scorers import ValueFlowError
 from valueflow_scorers._measure import Measured
 from valueflow_scorers._records import fingerprint
-from valueflow_scorers.metrics import MASS, Metric, steering_metrics
+from valueflow_scorers.metrics import MASS, Metric, Place, places, steering_metrics
 
 from ..analysis import Condition, Run, Runs, conditions
-from ..analysis._frame import protocol_of
+from ..analysis._protocols import protocol_of
 from ..settings import measurable_values
 
 RANKED = ("steerability", "tracking")
@@ -190,7 +190,12 @@ def _system(runs: Runs, group: Sequence[Condition]) -> System:
         protocol = protocol_of(sources[0], {value: panels[value] for value in own})
         if protocol is None:
             raise ValueFlowError(f"{sources[0].source} does not say how it was measured")
-        return Score(name, scope, own, metric.value, metric.stderr or 0.0, low, high, metric.n,
+        if metric.stderr is None:
+            raise ValueFlowError(
+                f"{group[0].model}, {scope}: {metric.n} queries do not tell the error of {name}: "
+                "submit a run of more queries"
+            )
+        return Score(name, scope, own, metric.value, metric.stderr, low, high, metric.n,
                      protocol)  # fmt: skip
 
     return System(
@@ -207,18 +212,18 @@ def _system(runs: Runs, group: Sequence[Condition]) -> System:
 
 def _measured(runs: Runs, group: Iterable[Condition]) -> list[Measured]:
     """Answers on their targets; the unsteered ones, which all targets share, on all of them."""
-    plain: dict[str, Measured] = {}
+    plain: dict[Place, Measured] = {}
     steered = []
     for condition in group:
-        for one in condition.measured(runs):
+        for place, one in places(condition.measured(runs)):
             own = {v: e for v, e in one.estimates.items() if v == condition.target}
             if one.level:
                 steered.append(replace(one, target=condition.target, estimates=own))
             else:
-                known = plain.get(one.query_id)
+                known = plain.get(place)
                 both = {**(known.estimates if known else {}), **own}
                 refused = one.refused and not both
-                plain[one.query_id] = Measured(one.query_id, None, 0.0, refused, both)
+                plain[place] = Measured(one.query_id, None, 0.0, refused, both)
     return [*plain.values(), *steered]
 
 

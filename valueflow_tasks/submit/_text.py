@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, TypeGuard
 
 import yaml
 from valueflow_scorers import ValueFlowError
@@ -47,7 +47,9 @@ def parsed(path: str, text: str) -> Any:
         if suffix == ".json":
             return json.loads(text, parse_constant=_no_constant)
         if suffix == ".jsonl":
-            return [json.loads(row, parse_constant=_no_constant) for row in text.splitlines()]
+            # Not `splitlines`: texts may hold separators that JSON leaves as they are.
+            rows = [row for row in text.split("\n") if row.strip()]
+            return [json.loads(row, parse_constant=_no_constant) for row in rows]
         if suffix in (".yaml", ".yml"):
             return yaml.safe_load(text)
         if suffix == ".md" and (found := _FRONT.fullmatch(text)):
@@ -58,8 +60,15 @@ def parsed(path: str, text: str) -> Any:
     return text.splitlines()
 
 
-def differences(found: Any, wanted: Any, where: str = "") -> Iterator[str]:
-    """Where two contents differ, numbers beyond TOLERANCE; one line each."""
+def differences(found: Any, wanted: Any, where: str = "", *, words: bool = True) -> Iterator[str]:
+    """Where two contents differ, numbers beyond TOLERANCE; one line each.
+
+    Args:
+        found: One content.
+        wanted: The other.
+        where: What both are.
+        words: Whether sentences have to agree in their words, too, or in their numbers only.
+    """
     if isinstance(found, Mapping) and isinstance(wanted, Mapping):
         for key in dict.fromkeys([*wanted, *found]):
             place = f"{where}.{key}" if where else str(key)
@@ -68,31 +77,46 @@ def differences(found: Any, wanted: Any, where: str = "") -> Iterator[str]:
             elif key not in wanted:
                 yield f"{place} does not belong there"
             else:
-                yield from differences(found[key], wanted[key], place)
+                yield from differences(found[key], wanted[key], place, words=words)
     elif isinstance(found, list) and isinstance(wanted, list):
+        if not words:
+            found, wanted = _without_prose(found), _without_prose(wanted)
         if len(found) != len(wanted):
             yield f"{where} has {len(found)} entries, and should have {len(wanted)}"
         for index, (a, b) in enumerate(zip(found, wanted, strict=False)):
-            yield from differences(a, b, f"{where}[{index}]")
-    elif not _same(found, wanted):
+            yield from differences(a, b, f"{where}[{index}]", words=words)
+    elif not _same(found, wanted, words):
         yield f"{where} is {_short(found)}, and should be {_short(wanted)}"
 
 
-def _same(found: Any, wanted: Any) -> bool:
+def _without_prose(content: list[Any]) -> list[Any]:
+    return [one for one in content if not _is_prose(one) or _DECIMAL.search(one)]
+
+
+def _is_prose(content: Any) -> TypeGuard[str]:
+    return isinstance(content, str) and (not content or " " in content)
+
+
+def _same(found: Any, wanted: Any, words: bool) -> bool:
     if isinstance(found, bool) or isinstance(wanted, bool):
         return found is wanted
     if isinstance(found, int | float) and isinstance(wanted, int | float):
         return math.isclose(found, wanted, abs_tol=TOLERANCE, rel_tol=1e-9)
     if isinstance(found, str) and isinstance(wanted, str):
+        prose = not words and _is_prose(found) and _is_prose(wanted)
         # A rounded number inside a text may fall the other way on another machine.
         return found == wanted or (
-            _DECIMAL.sub("#", found) == _DECIMAL.sub("#", wanted)
-            and all(
-                math.isclose(float(a), float(b), abs_tol=TOLERANCE)
-                for a, b in zip(_DECIMAL.findall(found), _DECIMAL.findall(wanted), strict=True)
-            )
+            (prose or _DECIMAL.sub("#", found) == _DECIMAL.sub("#", wanted))
+            and _close(_DECIMAL.findall(found), _DECIMAL.findall(wanted))
         )
     return bool(found == wanted)
+
+
+def _close(found: list[str], wanted: list[str]) -> bool:
+    return len(found) == len(wanted) and all(
+        math.isclose(float(a), float(b), abs_tol=TOLERANCE)
+        for a, b in zip(found, wanted, strict=True)
+    )
 
 
 def _short(content: Any) -> str:

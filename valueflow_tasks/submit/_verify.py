@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from valueflow_scorers import ValueFlowError
 
+from .. import __version__
 from ..analysis import Runs
+from ..analysis._parts import ODD
+from ._attached import SAMPLES, attachments, read_samples
 from ._facts import Facts
 from ._formats import render, validate, wanted
 from ._gates import check
-from ._samples import misread, read_samples
+from ._samples import misread
 from ._submission import RECORD, RECORD_VERSION, Submission
 from ._text import differences, parsed, to_json
 from ._write import assemble
@@ -55,12 +58,16 @@ def verify(folder: str | Path) -> Verification:
     record = _record(place)
     try:
         facts = Facts.parse(record.get("facts"))
-        formats = wanted(record.get("formats") or ())
+        formats = wanted(_listed(record, "formats"))
         runs = read_samples(place)
         check(runs)
-        submission = assemble(runs, facts, formats, int(record.get("made") or 0))
+        submission = assemble(runs, facts, formats, _whole(record, "made"))
     except ValueFlowError as error:
         return Verification(place, None, (str(error),))
+    except ODD as error:
+        told = f"{SAMPLES}: no runs of a submission ({type(error).__name__}: {error})"
+        return Verification(place, None, (told,))
+    submission = replace(submission, package=str(record.get("package")))
     return Verification(place, submission, tuple(_problems(place, submission, runs)))
 
 
@@ -76,15 +83,39 @@ def _record(place: Path) -> dict[str, Any]:
     return record
 
 
+def _listed(record: Mapping[str, Any], name: str) -> list[str]:
+    given = record.get(name)
+    if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
+        raise ValueFlowError(f"{RECORD}: {name} is {given!r}, and should be a list of names")
+    return given
+
+
+def _whole(record: Mapping[str, Any], name: str) -> int:
+    given = record.get(name)
+    if not isinstance(given, int) or isinstance(given, bool):
+        raise ValueFlowError(f"{RECORD}: {name} is {given!r}, and should be a whole number")
+    return given
+
+
 def _problems(place: Path, submission: Submission, runs: Runs) -> Iterator[str]:
     yield from misread(runs)
-    yield from _compared(place, RECORD, to_json(submission.to_dict()), None)
+    # Another version of this package may put the same into other words.
+    same_words = submission.package == __version__
+    expected = {RECORD, *attachments(runs)}
+    yield from _compared(place, RECORD, to_json(submission.to_dict()), None, same_words)
     for name in submission.formats:
         for path, text in render(submission, name).items():
-            yield from _compared(place, path, text, name)
+            expected.add(path)
+            yield from _compared(place, path, text, name, same_words)
+    for file in sorted(place.rglob("*")):
+        path = file.relative_to(place).as_posix()
+        if path not in expected and (file.is_symlink() or not file.is_dir()):
+            yield f"{path} does not belong to the submission: take it out"
 
 
-def _compared(place: Path, path: str, text: str, name: str | None) -> Iterator[str]:
+def _compared(
+    place: Path, path: str, text: str, name: str | None, same_words: bool
+) -> Iterator[str]:
     """What is wrong with one file, given what it should say and the format it has."""
     try:
         found = parsed(path, (place / path).read_text("utf-8"))
@@ -99,5 +130,5 @@ def _compared(place: Path, path: str, text: str, name: str | None) -> Iterator[s
         return
     if name is not None:
         yield from validate(name, path, found)
-    for told in differences(found, parsed(path, text)):
+    for told in differences(found, parsed(path, text), words=same_words):
         yield f"{path}: {told}"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from .._errors import ValueFlowError, unknown
 from .._records import Judge, Panel
+from .._windows import is_reader
 
 
 @dataclass(frozen=True)
@@ -16,6 +18,22 @@ class ResolvedJudge:
     name: str
     prompt_version: str
     judge: Judge
+
+    @property
+    def asked(self) -> Any:
+        """The judge behind the journal, if there is one."""
+        return getattr(self.judge, "inner", self.judge)
+
+    def open(self) -> None:
+        """Open the model that judges, if it is one: what is missing shows before any work.
+
+        Raises:
+            ValueFlowError: if it cannot be opened.
+        """
+        from .model import ModelJudge
+
+        if isinstance(self.asked, ModelJudge):
+            self.asked.open()
 
 
 def _simulated(options: str, panels: Sequence[Panel]) -> Judge:
@@ -58,8 +76,21 @@ def resolve_judge(
         released: Ask as the released evaluator did (`ranking` only).
 
     Raises:
-        ValueFlowError: for an unknown kind or wrong options, or an object that is no judge.
+        ValueFlowError: for an unknown kind or wrong options, an object that is no judge, or a
+            judge that the released evaluator has no use for.
     """
+    resolved = _resolve(judge, panels, journal, released)
+    if released and is_reader(resolved.name):
+        raise ValueFlowError(
+            f"compat asks for orders, and the judge {resolved.name!r} reads responses one by one: "
+            "use 'ranking:<model>' or 'simulated'"
+        )
+    return resolved
+
+
+def _resolve(
+    judge: Judge | str, panels: Sequence[Panel], journal: str, released: bool
+) -> ResolvedJudge:
     if not isinstance(judge, str):
         if not isinstance(judge, Judge):
             raise ValueFlowError(

@@ -8,13 +8,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from functools import partial
+from copy import copy
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from .._errors import ValueFlowError
 from .._gather import side_by_side
-from .._records import SCALE_END, Judgement, Window
-from .parse import LETTERS, parse_numbers, parse_order
+from .._records import Judgement, Window
+from .parse import LETTERS, parse_numbers, parse_order, parse_rating
 from .prompts import (
     PROMPT_VERSION,
     RELEASED_VERSION,
@@ -28,11 +29,9 @@ if TYPE_CHECKING:
     from inspect_ai.model import GenerateConfig, Model, ModelOutput
 
 _TOP_LETTERS = 20  # log-probabilities asked for; providers allow no more
-_ROUNDING_SD = 0.3  # of a rating given in whole points; what it errs besides is fitted
 BOUND_MARK = "#"
 """Stands in a bound model's name before the hash of what it was bound with."""
 _BOUND: dict[str, Model] = {}
-_NUMBER = re.compile(r"(?<![\w.])[-−+]?\d+(?:\.\d+)?")
 
 
 def bind_model(name: str, model: Model) -> None:
@@ -46,7 +45,19 @@ def bind_model(name: str, model: Model) -> None:
     _BOUND[name] = model
 
 
-class _ModelJudge:
+@cache
+def _opened(name: str) -> Model:
+    """The model of that name that judges in this process.
+
+    It is not Inspect's own memory of it: a judge that is the model under test would be the same
+    object, and be asked under the run's system message, token limit and stop sequences.
+    """
+    from inspect_ai.model import get_model
+
+    return get_model(name, memoize=False)
+
+
+class ModelJudge:
     """What all of them share: the model, opened with the first judgement."""
 
     kind = ""
@@ -58,7 +69,8 @@ class _ModelJudge:
         Args:
             model: An Inspect model name, or an Inspect model.
         """
-        self._model = model
+        # A copy is no longer the model under test, under whose settings it would be asked.
+        self._model = model if isinstance(model, str) else copy(model)
         self.input_tokens = self.output_tokens = self.paid_calls = 0
 
     @property
@@ -68,7 +80,7 @@ class _ModelJudge:
 
     async def judge(self, windows: Sequence[Window]) -> Sequence[Judgement]:
         """One judgement per window; an unreadable reply or a failed call is a failure."""
-        model = self._open()
+        model = self.open()
         return await side_by_side([partial(self._one, model, window) for window in windows])
 
     async def _one(self, model: Model, window: Window) -> Judgement:
@@ -86,9 +98,13 @@ class _ModelJudge:
             return Judgement(failure="judge refused", raw=output.completion)
         return self._read(output, window)
 
-    def _open(self) -> Model:
-        from inspect_ai.model import get_model
+    def open(self) -> Model:
+        """The model, opened if it is not yet.
 
+        Raises:
+            ValueFlowError: if Inspect does not know it, or cannot reach it from here: a package
+                or a key is missing.
+        """
         if isinstance(self._model, str):
             if self._model in _BOUND:
                 return _BOUND[self._model]
@@ -98,9 +114,11 @@ class _ModelJudge:
                     "bind it again, in Inspect to the role `grader`"
                 )
             try:
-                return get_model(self._model)
-            except (ValueError, ImportError) as error:
-                raise ValueFlowError(f"judge '{self.name}': {error}") from error
+                return _opened(self._model)
+            except Exception as error:  # providers raise anything
+                raise ValueFlowError(
+                    f"judge '{self.name}' cannot be opened: {_plain(error)}"
+                ) from error
         return self._model
 
     def _config(self) -> GenerateConfig:
@@ -127,7 +145,7 @@ class _ModelJudge:
         raise NotImplementedError
 
 
-class RankingJudge(_ModelJudge):
+class RankingJudge(ModelJudge):
     """Asks a model to write down the order of each window."""
 
     kind = "ranking"
@@ -139,7 +157,7 @@ class RankingJudge(_ModelJudge):
         return parse_order(output.completion, len(window.items))
 
 
-class ReleasedJudge(_ModelJudge):
+class ReleasedJudge(ModelJudge):
     """The released evaluator's judge: numbers instead of letters, no fences, no queries."""
 
     kind = "ranking"
@@ -152,10 +170,15 @@ class ReleasedJudge(_ModelJudge):
         return parse_numbers(output.completion, len(window.items))
 
 
-class ChoiceJudge(_ModelJudge):
+class ChoiceJudge(ModelJudge):
     """Reads a model at one token: how probable is each letter as the most supportive."""
 
     kind = "choice"
+
+    def __init__(self, model: str | Model) -> None:
+        """Name the model; see `RankingJudge`."""
+        super().__init__(model)
+        self._has_seen_letters = False
 
     def _prompt(self, window: Window) -> str:
         return choice_prompt(window)
@@ -170,10 +193,13 @@ class ChoiceJudge(_ModelJudge):
     def _read(self, output: ModelOutput, window: Window) -> Judgement:
         found = output.choices[0].logprobs if output.choices else None
         if found is None or not found.content:
+            if self._has_seen_letters:  # the provider can; this one reply came without
+                return Judgement(failure="no log-probabilities", raw=output.completion)
             raise ValueFlowError(
                 f"judge '{self.name}' returns no log-probabilities: choose a provider that does "
                 "(openai, vllm, hf …), or use 'ranking:' with this model"
             )
+        self._has_seen_letters = True
         chances = [0.0] * len(window.items)
         first = found.content[0]
         for token in [*(first.top_logprobs or ())] or [first]:
@@ -188,7 +214,7 @@ class ChoiceJudge(_ModelJudge):
         )
 
 
-class RatingJudge(_ModelJudge):
+class RatingJudge(ModelJudge):
     """Asks a model for a number from -10 to 10: what people do today, to be compared with."""
 
     kind = "rating"
@@ -199,10 +225,10 @@ class RatingJudge(_ModelJudge):
         return rating_prompt(window, window.response_index)
 
     def _read(self, output: ModelOutput, window: Window) -> Judgement:
-        numbers = _NUMBER.findall(output.completion)
-        if not numbers:
-            return Judgement(failure="no number found", raw=output.completion)
-        value = float(numbers[-1].replace("−", "-"))
-        if abs(value) > SCALE_END:
-            return Judgement(failure="number outside [-10, 10]", raw=output.completion)
-        return Judgement(reading=(value, _ROUNDING_SD), raw=output.completion)
+        return parse_rating(output.completion)
+
+
+def _plain(error: Exception) -> str:
+    """An error's words on one line, without the markup that Inspect prints in colours."""
+    said = " ".join(re.sub(r"\[/?[a-z]+\]", "", str(error)).split())
+    return said.removeprefix("ERROR: ") or type(error).__name__

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from .._records import RESPONSE_LAST, Anchor, Response, Window
 from .parse import LETTERS
 
-PROMPT_VERSION = "1"
-"""Bumped with every change of wording; profiles and journals are filed under it."""
+PROMPT_VERSION = "2"
+"""Bumped with every change of wording or of how replies are read; profiles and journals are filed
+under it. `tests/scorers/test_prompts.py` holds the wording that belongs to it."""
 RELEASED_VERSION = "released-1"
 """Of the numbered prompt that only `compat` uses."""
 

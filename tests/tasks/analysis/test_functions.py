@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ from valueflow_scorers import IntensityEstimate, ValueFlowError
 from valueflow_scorers._plackett_luce import GRID
 
 from valueflow_tasks.analysis import (
+    Answered,
+    Runs,
     adjusted,
     agreement,
     cells,
@@ -78,6 +82,14 @@ def test_a_statistic_without_its_levels_is_refused() -> None:
         number(table({0.0: 1.0, 2.0: 2.0}), "slope")
 
 
+def test_a_statistic_of_both_sides_needs_both() -> None:
+    one_sided = table({0.0: 0.0, 1.0: 1.0, 2.0: 2.0})
+    assert number(one_sided, "shift_up").estimate == pytest.approx(2, abs=0.05)
+    for name in ("steerability", "shift_down", "share_down"):
+        with pytest.raises(ValueFlowError, match="needs levels on its side of 0"):
+            number(one_sided, name)
+
+
 def test_no_common_query_is_refused() -> None:
     a, b = table({0.0: 0.0}), table({0.0: 0.0})
     b = {0.0: {f"other{name}": one for name, one in b[0.0].items()}}
@@ -127,6 +139,61 @@ def test_runs_of_other_settings_are_not_compared(
     assert any(line.startswith("chat template: True in") for line in told)
     with pytest.raises(ValueFlowError, match="protocol_differences"):
         compare(load_runs(lm_eval_folder), "gain", "model")
+
+
+def changed(runs: Runs, model: str, change: Callable[[Answered], Answered | None]) -> Runs:
+    """The runs with every answer of one model changed, or left out."""
+    return replace(
+        runs,
+        runs=tuple(
+            replace(run, answers=tuple(new for one in run.answers if (new := change(one))))
+            if model in run.model
+            else run
+            for run in runs.runs
+        ),
+    )
+
+
+def test_fewer_levels_are_another_number(inspect_folder: Path) -> None:
+    runs = changed(
+        load_runs(inspect_folder),
+        "inert",
+        lambda one: None if set(one.targets.values()) & {-1.0, 1.0} else one,
+    )
+    (told,) = (line for line in protocol_differences(runs) if line.startswith("levels: "))
+    assert "['-2', '-1', '+1', '+2'] in" in told
+    assert "['-2', '+2'] in" in told
+    with pytest.raises(ValueFlowError, match="levels"):
+        compare(runs, "gain", "model")
+    assert len(compare(runs, "intensity", "model")) == 2, "unsteered answers have one level"
+
+
+def test_other_rulers_are_another_setting(inspect_folder: Path) -> None:
+    def elsewhere(one: Answered) -> Answered:
+        estimates = {
+            value: {**own, "panel": "0" * 16} if value == "mft/care" else own
+            for value, own in one.estimates.items()
+        }
+        return replace(one, estimates=estimates)
+
+    whole = load_runs(inspect_folder)
+    runs = changed(whole, "inert", elsewhere)
+    assert runs.frame.setting.nunique() == 2
+    assert runs.frame.setting.iloc[0] == whole.frame.setting.iloc[0]
+    assert any(line.startswith("panel of mft/care: ") for line in protocol_differences(runs))
+    with pytest.raises(ValueFlowError, match="protocol_differences"):
+        compare(runs, "gain", "model")
+
+
+def test_runs_of_other_values_share_a_setting(inspect_folder: Path) -> None:
+    runs = load_runs(inspect_folder)
+    first, second = runs.runs
+    care, loyalty = (
+        tuple(one for one in run.answers if value in one.measure and set(one.targets) <= {value})
+        for run, value in ((first, "mft/care"), (second, "mft/loyalty"))
+    )
+    apart = replace(runs, runs=(replace(first, answers=care), replace(second, answers=loyalty)))
+    assert apart.frame.setting.nunique() == 1
 
 
 def test_adjustment_is_the_step_up_rule_and_passes_over_nothing() -> None:

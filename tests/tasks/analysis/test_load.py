@@ -233,6 +233,153 @@ def test_the_numbers_are_those_the_harness_printed(inspect_folder: Path) -> None
                 assert math.isclose(found.stderr, said.stderr or 0.0, abs_tol=1e-6)
 
 
+def changed_results(folder: Path, change: Callable[[Any, list[Any]], None]) -> Any:
+    """The runs of a copied folder after something in results and samples was changed."""
+    (results,) = folder.rglob("results_*.json")
+    (samples,) = folder.rglob("samples_*.jsonl")
+    content = json.loads(results.read_text("utf-8"))
+    rows = [json.loads(line) for line in samples.read_text("utf-8").split("\n") if line]
+    change(content, rows)
+    results.write_text(json.dumps(content), "utf-8")
+    samples.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    return load_runs(folder)
+
+
+def record_of(row: Any) -> dict[str, Any]:
+    return dict(json.loads(row["filtered_resps"][0]))
+
+
+def with_record(row: Any, **changed: Any) -> None:
+    row["filtered_resps"][0] = json.dumps({**record_of(row), **changed})
+
+
+def with_estimate(row: Any, **changed: Any) -> None:
+    estimates = record_of(row)["estimates"]
+    first = next(iter(estimates))
+    with_record(row, estimates={**estimates, first: {**estimates[first], **changed}})
+
+
+ODD_ROWS: dict[str, Callable[[Any], Any]] = {
+    "windows": lambda row: with_estimate(row, windows=5),
+    "empty window": lambda row: with_estimate(row, windows=[{}]),
+    "intensity": lambda row: with_estimate(row, intensity="9"),
+    "no number": lambda row: with_estimate(row, intensity=float("nan")),
+    "failures": lambda row: with_estimate(row, failures=3),
+    "measure": lambda row: with_record(row, measure=5),
+    "targets": lambda row: with_record(row, targets=[1]),
+    "level": lambda row: with_record(row, level=float("inf"), target="mft/care"),
+    "answer": lambda row: with_record(row, answer=5),
+    "doc": lambda row: row.update(doc="x"),
+    "answers": lambda row: row.update(filtered_resps=None),
+}
+
+
+@pytest.mark.parametrize("case", ODD_ROWS)
+def test_an_odd_record_costs_its_line(lm_eval_folder: Path, copied: Copied, case: str) -> None:
+    runs = changed_results(copied(lm_eval_folder), lambda _, rows: ODD_ROWS[case](rows[0]))
+    (problem,) = runs.problems
+    assert "line 1: is damaged and was left out" in str(problem)
+    assert runs.frame.query_id.nunique() == 5
+
+
+@pytest.mark.parametrize("odd", [None, {"metadata": [{"version": 1.0}]}, [1], {}])
+def test_tasks_of_others_are_passed_over(lm_eval_folder: Path, copied: Copied, odd: Any) -> None:
+    runs = changed_results(
+        copied(lm_eval_folder), lambda results, _: results["configs"].update(mmlu=odd)
+    )
+    assert not runs.problems
+    assert len(runs.runs) == 1
+
+
+def test_an_odd_task_is_named_and_the_rest_read(
+    lm_eval_folder: Path, inspect_folder: Path, copied: Copied
+) -> None:
+    folder = copied(lm_eval_folder)
+    (results,) = folder.rglob("results_*.json")
+    content = json.loads(results.read_text("utf-8"))
+    content["configs"]["valueflow_steer_mft_care"]["generation_kwargs"] = "x"
+    results.write_text(json.dumps(content), "utf-8")
+    runs = load_runs([folder, inspect_folder])
+    assert len(runs.runs) == 2
+    assert "task valueflow_steer_mft_care: is damaged" in str(runs.problems[0])
+
+
+def test_half_a_character_can_be_written_again(lm_eval_folder: Path, copied: Copied) -> None:
+    runs = changed_results(
+        copied(lm_eval_folder), lambda _, rows: with_record(rows[0], answer="a\ud83d")
+    )
+    assert not runs.problems
+    assert "\ufffd" in "".join(runs.frame.response)
+    assert "".join(runs.frame.response).encode()
+
+
+def test_chosen_queries_are_another_set(lm_eval_folder: Path, copied: Copied) -> None:
+    """`--samples` puts chosen queries and leaves no word of it but fewer lines."""
+
+    def change(results: Any, rows: list[Any]) -> None:
+        results["config"]["limit"] = None
+        del rows[3:]
+
+    (run,) = changed_results(copied(lm_eval_folder), change).runs
+    assert (run.limit, run.chosen, run.limited, run.queries_total) == (None, True, True, 20)
+    whole = replace(run, chosen=False)
+    frames = [tidy([one])[0] for one in (run, whole)]
+    assert not set(frames[0].setting) & set(frames[1].setting)
+    assert not set(frames[0].value_protocol) & set(frames[1].value_protocol)
+
+
+def test_chosen_samples_are_another_set(tmp_path: Path) -> None:
+    """`--sample-id` of Inspect."""
+    from inspect_ai import eval as inspect_eval
+
+    from valueflow_tasks.inspect_tasks import valueflow_steer
+
+    task = valueflow_steer(values=["mft/care"], judge="simulated:noise=1", queries="core")
+    chosen = [str(one.id) for one in task.dataset][:10]
+    inspect_eval(
+        task, model="valueflow/control", sample_id=chosen, log_dir=str(tmp_path), display="none"
+    )
+    runs = load_runs(tmp_path)
+    (run,) = runs.runs
+    assert (run.limit, run.chosen, run.limited, run.queries_total) == (None, True, True, 20)
+    assert set(runs.frame.value_protocol) == {run.protocol}
+
+
+def test_all_epochs_are_read_and_give_the_numbers_the_harness_printed(tmp_path: Path) -> None:
+    from inspect_ai import eval as inspect_eval
+
+    from valueflow_tasks.inspect_tasks import valueflow_steer
+
+    inspect_eval(
+        valueflow_steer(values=["mft/care"], judge="simulated:noise=3", queries="core"),
+        model="valueflow/control",
+        epochs=2,
+        log_dir=str(tmp_path),
+        display="none",
+    )
+    runs = load_runs(tmp_path)
+    (run,) = runs.runs
+    assert not runs.problems
+    assert len(runs.frame) == 2 * 20 * 5
+    assert set(runs.frame.repeat) == {0, 1}
+    assert "--epochs 2" in (run.command or "")
+    table = steering(runs).set_index("metric")
+    for name in ("steerability", "tracking", "gain", "intensity"):
+        said = run.metrics[name]
+        assert table.estimate[name] == pytest.approx(said.value, abs=1e-6)
+        assert table.stderr[name] == pytest.approx(said.stderr, abs=1e-6)
+        assert table.n[name] == 20
+
+
+def test_what_is_read_holds_no_secret(lm_eval_folder: Path, copied: Copied) -> None:
+    def change(results: Any, _: Any) -> None:
+        results["config"]["model_args"] = "mode=oracle,token=hf_SECRET,tokenizer=gpt2"
+
+    (run,) = changed_results(copied(lm_eval_folder), change).runs
+    assert run.model_args == {"mode": "oracle", "tokenizer": "gpt2"}
+    assert "SECRET" not in repr(run) + str(run.command)
+
+
 def test_settings_of_a_log_survive_unknown_values(lm_eval_folder: Path, copied: Copied) -> None:
     folder = copied(lm_eval_folder)
     (results,) = folder.rglob("results_*.json")

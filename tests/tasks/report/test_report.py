@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +15,10 @@ from click.testing import CliRunner
 from valueflow_scorers import ValueFlowError
 
 from valueflow_tasks.report import write_report
+from valueflow_tasks.report._answers import shelves
 from valueflow_tasks.report._labels import number, share, short_models
+from valueflow_tasks.report._parts import gather
+from valueflow_tasks.report._pictures import NAMES
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}
 SECTIONS = ("headline", "measured", "profile", "steering", "composition", "leakage",
@@ -224,6 +228,77 @@ def test_answers_are_the_median_and_both_extremes(page: str, runs: Any, report: 
     for role, place in (("lowest", 0), ("median", (len(cell) - 1) // 2), ("highest", -1)):
         shown = number(cell.intensity.iloc[place], 1, sign=True)
         assert f"<b>{role}: {shown}</b>" in section
+
+
+def test_figures_of_an_earlier_report_are_removed(report: Path, runs: Any, tmp_path: Path) -> None:
+    assert {path.stem for path in (report / "figures").iterdir()} <= NAMES
+    plain = tuple(
+        replace(run, answers=tuple(one for one in run.answers if not one.targets))
+        for run in runs.runs
+    )
+    figures = tmp_path / "figures"
+    figures.mkdir()
+    for name in ("leakage.png", "judge-2-dose-response.svg", "mine.png"):
+        (figures / name).write_bytes(b"old")
+    write_report(replace(runs, runs=plain), tmp_path)
+    assert not (figures / "leakage.png").exists()
+    assert not (figures / "judge-2-dose-response.svg").exists()
+    assert (figures / "mine.png").exists(), "whoever put it there wants it"
+
+
+def test_answers_of_steered_and_of_profiled_models_and_values_are_there(runs: Any) -> None:
+    first, *rest = runs.runs
+    plain = replace(
+        first,
+        id="plain",
+        model="other/model",
+        answers=tuple(
+            replace(one, measure=("mft/liberty",)) for one in first.answers if not one.targets
+        ),
+    )
+    steered = tuple(run for run in (first, *rest) if "oracle" in run.model)
+    part = gather(replace(runs, runs=(*steered, plain))).parts[0]
+    found = {(one.value, one.model, one.method) for one in shelves(part)}
+    assert ("mft/liberty", "other/model", "") in found
+    assert ("mft/liberty", "valueflow-control-oracle", "definition") in found
+    # Measured beside the targets, never steered toward.
+    assert ("mft/authority", "valueflow-control-oracle", "") in found
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ([("a", 0.6, 0.5, 0.7), ("b", 0.55, 0.45, 0.65), ("c", 0.5, 0.4, 0.6)], "All 3 intervals"),
+        ([("a", 0.6, 0.55, 0.65), ("b", 0.3, 0.28, 0.32), ("c", 0.2, -0.3, 0.7)], "Some of the 3"),
+        ([("a", 0.6, 0.5, 0.7), ("b", 0.2, 0.1, 0.3)], "The least, <b>b</b>"),
+        ([("a", 0.6, 0.5, 0.7), ("other values", 0.2, 0.1, 0.3)], None),
+    ],
+)
+def test_an_order_is_claimed_as_far_as_all_intervals_say(
+    rows: list[tuple[str, float, float, float]], says: str | None
+) -> None:
+    import pandas as pd
+
+    from valueflow_tasks.report._findings import _steered, wholes
+
+    table = [
+        {"model": model, "method": "m", "metric": "steerability", "target": target,
+         "estimate": estimate, "low": low, "high": high, "values": 1}
+        for model, estimate, low, high in rows
+        for target in ("", "mft/care" if model != "other values" else "mft/loyalty")
+    ]  # fmt: skip
+    part: Any = SimpleNamespace(
+        overall=pd.DataFrame(table), regimes=(), steered=["mft/care"],
+        condition_name=lambda condition: condition[0],
+    )  # fmt: skip
+    _, *order = map(str, _steered(part, wholes(part, "steerability")))
+    assert (says in " ".join(order)) if says else not order
+
+
+def test_the_page_refers_to_columns_that_are_there(page: str, report: Path) -> None:
+    header = (report / "tables" / "cells.csv").read_text("utf-8").split("\n")[0].split(",")
+    assert "when setting in tables/cells.csv does" in page
+    assert "setting" in header
 
 
 def test_a_damaged_log_is_named_and_the_rest_reported(logs: Path, tmp_path: Path) -> None:

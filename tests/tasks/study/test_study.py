@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -134,6 +135,90 @@ def test_a_new_judge_judges_the_old_answers(study_file: Path, tmp_path: Path) ->
     assert judges == {"simulated:noise=1", "simulated:noise=2"}
 
 
+def test_other_questions_under_the_same_name_are_asked(tmp_path: Path, queries: Path) -> None:
+    path, folder = tmp_path / "study.yaml", tmp_path / "out"
+    path.write_text(
+        "models: [{name: valueflow/control, args: {mode: oracle}}]\nvalues: [mft/care]\n"
+        f'levels: [-2, 0, 2]\nqueries: {queries.name}\njudges: ["simulated:noise=1"]\n',
+        "utf-8",
+    )
+    generate(load_study(path), folder)
+    judge(load_study(path), folder)
+    queries.write_text("query\nWhat is a friend?\nWhich job is good?\n", "utf-8")
+    study = load_study(path)
+    assert [one.there for one in estimate(study, folder)] == [0, 0, 0]
+    generate(study, folder)
+    states: list[str] = []
+    logs = judge(study, folder, done=lambda file, state: states.append(state))
+    assert states == ["written"]
+    runs = load_runs(logs)
+    assert set(runs.frame["query"]) == {"What is a friend?", "Which job is good?"}
+    assert runs.runs[0].command is None, "no task can be asked for these levels"
+    assert [one.there for one in estimate(study, folder)] == [2, 4, 6]
+
+
+def test_another_judge_profile_judges_again(
+    tmp_path: Path, study_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, folder = load_study(study_file), tmp_path / "out"
+    generate(study, folder)
+    judge(study, folder)
+    from valueflow_tasks.settings import Settings
+
+    plain = Settings.protocol
+    monkeypatch.setattr(Settings, "protocol", lambda *a, **k: plain(*a, **k)[::-1])
+    states: list[str] = []
+    judge(study, folder, done=lambda file, state: states.append(state))
+    assert set(states) == {"written"}
+
+
+def test_other_vectors_under_the_same_name_are_other_content(tmp_path: Path) -> None:
+    from valueflow_tasks.study._generate import content_of
+    from valueflow_tasks.study._study import Arms
+
+    path, vector = tmp_path / "study.yaml", tmp_path / "v" / "mft-care.safetensors"
+    vector.parent.mkdir()
+    path.write_text(
+        "models: [valueflow/hf/bundled]\nmethods: [definition, vector]\nvectors: v\n"
+        "values: [mft/care]\nqueries: core\n",
+        "utf-8",
+    )
+    study, found = load_study(path), []
+    for content in (b"one", b"other"):
+        vector.write_bytes(content)
+        found.append([content_of(study, Arms(name, {})) for name in ("vector", "definition")])
+    assert found[0][0] != found[1][0]
+    assert found[0][1] == found[1][1], "prompts know nothing of vectors"
+
+
+def test_a_damaged_line_of_lm_eval_costs_that_line(
+    run_lm_eval: Any, tmp_path: Path, queries: Path
+) -> None:
+    pytest.importorskip("lm_eval")
+    folder = _results(run_lm_eval, tmp_path / "results", queries)
+    (samples,) = folder.rglob("samples_*.jsonl")
+    first, *others = samples.read_text("utf-8").split("\n")
+    row = json.loads(first)
+    row["filtered_resps"].append("one too many")
+    samples.write_text("\n".join([json.dumps(row), *others]), "utf-8")
+    path = tmp_path / "study.yaml"
+    path.write_text(
+        f"models: [valueflow/control]\nvalues: [mft/care]\nqueries: {queries.name}\n"
+        'judges: ["simulated:noise=1"]\ninclude: results\n',
+        "utf-8",
+    )
+    study, told = load_study(path), {}
+    assert estimate(study, tmp_path / "out")[-1].calls == 4 * 5 + 3 * 5
+    logs = judge(study, tmp_path / "out", done=lambda file, state: told.update({file: state}))
+    assert "damaged" in told[f"{samples}, line 1"]
+    frame = load_runs(logs).frame
+    assert len(frame) == 3 * 5
+    assert (frame.reason == "").all()
+    care = frame[frame.target == "mft/care"].groupby("level").intensity.mean()
+    assert care.is_monotonic_increasing, "answers stand under their own arms"
+    assert estimate(study, tmp_path / "out")[-1].there == 3 * 5
+
+
 def test_a_killed_study_resumes_without_repeated_work(tmp_path: Path) -> None:
     path, folder = tmp_path / "study.yaml", tmp_path / "out"
     path.write_text(
@@ -171,28 +256,36 @@ def test_a_killed_study_resumes_without_repeated_work(tmp_path: Path) -> None:
     assert [path.stat().st_mtime_ns for path in judged] == times
 
 
+def _results(
+    run_lm_eval: Any, folder: Path, queries: Path, predict_only: bool = True, **knobs: Any
+) -> Path:
+    """A results folder of lm-eval, answers only or judged."""
+    from lm_eval.loggers import EvaluationTracker
+
+    tracker = EvaluationTracker(output_path=str(folder))
+    results = run_lm_eval(
+        "valueflow_steer_mft_care",
+        judge="simulated:noise=1",
+        arguments={"predict_only": predict_only, "evaluation_tracker": tracker},
+        queries=str(queries),
+        **knobs,
+    )
+    samples = results.pop("samples")
+    tracker.save_results_aggregated(results=results, samples=samples)
+    for name, rows in samples.items():
+        tracker.save_results_samples(task_name=name, samples=rows)
+    return folder
+
+
 def test_answers_of_lm_eval_are_judged_later(
     run_lm_eval: Any, tmp_path: Path, queries: Path
 ) -> None:
     pytest.importorskip("lm_eval")
-    from lm_eval.loggers import EvaluationTracker
-
-    knobs = {"queries": str(queries), "values": ["mft"], "off_target": "theory"}
-    numbers = {}
-    for predict_only in (False, True):
-        place = tmp_path / str(predict_only)
-        tracker = EvaluationTracker(output_path=str(place))
-        results = run_lm_eval(
-            "valueflow_steer_mft_care",
-            judge="simulated:noise=1",
-            arguments={"predict_only": predict_only, "evaluation_tracker": tracker},
-            **knobs,
-        )
-        samples = results.pop("samples")
-        tracker.save_results_aggregated(results=results, samples=samples)
-        for name, rows in samples.items():
-            tracker.save_results_samples(task_name=name, samples=rows)
-        numbers[predict_only] = place
+    knobs = {"values": ["mft"], "off_target": "theory"}
+    numbers = {
+        only: _results(run_lm_eval, tmp_path / str(only), queries, predict_only=only, **knobs)
+        for only in (False, True)
+    }
     path = tmp_path / "study.yaml"
     path.write_text(
         f"models: [valueflow/control]\nvalues: [mft/care]\nqueries: {queries}\n"
@@ -320,12 +413,51 @@ def test_the_studies_that_ship_can_be_read() -> None:
         ("- a\n- b", "a study is a mapping"),
         ("models: [a/b", "no valid YAML"),
         ("models: [a/b]\nqueries: nowhere.csv", "neither one of"),
+        ("models: [a/b]\ncompose: true", "under compose is a mapping"),
+        ("models: [{name: a/b, args: [1]}]", "args of a model is a mapping"),
+        ("models: [{name: a/b, judges: embedded}]", "judges of a model is a list"),
+        ("models: [a/b]\njudges: [5]", "a judge is a name"),
+        ("models: [a/b]\njudges: [{judge: {ranking: x}}]", "a judge is a name"),
+        ("models: [a/b]\nprices: [a]", "prices is a mapping"),
+        ("models: [a/b]\nprices: {a/b: {input: free, output: 1}}", "dollars per million"),
+        ("models: [a/b]\ninclude: 5", "include is a list"),
+        ("models: [a/b]\nvalues: {a: 1}", "expected names"),
+        ("models: [a/b]\nlevels: [.nan]", "levels are finite numbers"),
+        ("models: [a/b]\nlevels: [1, 1.0]", "levels has 1 more than once"),
+        ("models: [a/b, a/b]", "models has a/b more than once"),
+        ("models: [a/b]\njudges: [embedded, embedded]", "judges has embedded more than once"),
+        ("models: [a/b]\nmethods: [definition, definition]", "more than once"),
+        ("name: ../../x\nmodels: [a/b]", "none that a folder can have"),
     ],
 )
 def test_bad_files_are_refused_with_what_is_allowed(tmp_path: Path, text: str, says: str) -> None:
     path = tmp_path / "study.yaml"
     path.write_text(text, "utf-8")
     with pytest.raises(ValueFlowError, match=says):
+        load_study(path)
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path, queries: Path) -> None:
+    truth = tmp_path / "truth.jsonl"
+    truth.write_text('{"text": "A.", "intensity": 1}\n', "utf-8")
+    path = tmp_path / "study.yaml"
+    path.write_text(
+        f"models: [a/b]\nvalues: [mft/care]\nqueries: {queries.name}\ninclude: results\n"
+        'judges: [{judge: "simulated:noise=1:truth=truth.jsonl", journal: kept}]\n',
+        "utf-8",
+    )
+    study = load_study(path)
+    assert len(study.settings.query_set()) == 4
+    assert study.include == (str(tmp_path / "results"),)
+    assert study.judges == (
+        {"judge": f"simulated:noise=1:truth={truth}", "journal": str(tmp_path / "kept")},
+    )
+
+
+def test_a_study_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_bytes(b"models: [\xff]")
+    with pytest.raises(ValueFlowError, match="no UTF-8 text"):
         load_study(path)
 
 

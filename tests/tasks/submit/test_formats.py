@@ -130,6 +130,7 @@ def test_the_registers_own_code_accepts_it(submitted: Path) -> None:
     assert entry.source.maintainers == ["someone"]
     (row,) = entry.evaluation_report.results
     assert (row.model, row.task) == (MODEL, "valueflow_steer")
+    assert entry.tasks[0].dataset_samples == 20 * (1 + 6 * 4)
     assert (Path(__file__).parents[3] / entry.tasks[0].task_path).is_file()
 
 

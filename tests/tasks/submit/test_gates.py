@@ -13,9 +13,10 @@ from valueflow_scorers import ValueFlowError
 
 from valueflow_tasks.analysis import Problem, Run, Runs, load_runs
 from valueflow_tasks.submit import Facts, write_submission
-from valueflow_tasks.submit._gates import MOST_FAILURES, check
+from valueflow_tasks.submit._gates import MOST_FAILURES, check, check_logs
 from valueflow_tasks.submit._samples import attachable
 from valueflow_tasks.submit._systems import SELECTION, scopes
+from valueflow_tasks.submit._write import assemble
 
 JUDGE = "simulated:noise=1"
 
@@ -45,8 +46,27 @@ def unsteered(run: Run) -> Run:
     return replace(run, answers=tuple(one for one in run.answers if not one.targets))
 
 
+def at_levels(run: Run, *levels: float) -> Run:
+    kept = [one for one in run.answers if set(one.targets.values()) <= {*levels}]
+    return replace(run, answers=tuple(kept))
+
+
+def lacking_one(run: Run) -> Run:
+    place = next(i for i, one in enumerate(run.answers) if 1.0 in one.targets.values())
+    return replace(run, answers=(*run.answers[:place], *run.answers[place + 1 :]))
+
+
 CASES: dict[str, tuple[Callable[[Run], list[Run]], str]] = {
     "limit": (lambda run: [replace(run, limit=5.0)], "run it again without --limit"),
+    "chosen": (
+        lambda run: [replace(run, chosen=True)],
+        "again without --limit, --samples or --sample-id",
+    ),
+    "levels": (
+        lambda run: [at_levels(run, -2.0, 2.0)],
+        "toward mft/.* has the levels -2, 0, 2, and only -2, -1, 0, 1, 2 are ranked: run",
+    ),
+    "a level of one query": (lambda run: [lacking_one(run)], r"lacks queries at \+1"),
     "stopped": (lambda run: [replace(run, complete=False)], "did not come to its end"),
     "settings": (lambda run: [replace(run, settings=None)], "keep samples .*--log_samples"),
     "uncalibrated": (
@@ -116,21 +136,44 @@ def test_a_real_run_with_limit_is_refused_and_nothing_is_written(
     assert not (tmp_path / "out").exists()
 
 
-def test_secrets_and_places_stay_here(run: Run) -> None:
-    secret = "sk-not-for-others"
-    leaky = with_settings(
-        replace(
-            run,
-            source="/home/me/logs/a.eval",
-            model_args={"api_key": secret, "mode": "oracle"},
-            command=f"inspect eval x -M api_key={secret}",
-        ),
-        journal="/home/me/journal",
-    )
+def test_places_stay_here(run: Run) -> None:
+    leaky = with_settings(replace(run, source="/home/me/logs/a.eval"), journal="/home/me/journal")
     (kept,) = attachable(Runs((leaky,))).runs
-    assert secret not in repr((kept, kept.command))
     assert "/home/me" not in repr((kept, kept.settings))
-    assert kept.model_args == {"mode": "oracle"}
+
+
+def test_a_run_that_is_not_what_it_announced_is_refused(run: Run) -> None:
+    check_logs(Runs((run,)))
+    warmer = replace(run, generation={**run.generation, "temperature": 1.0})
+    check(Runs((warmer,)))
+    with pytest.raises(ValueFlowError, match=r"announced the protocol .* generation settings"):
+        check_logs(Runs((warmer,)))
+
+
+def test_several_targets_of_the_same_answers_are_left_out(tmp_path: Path) -> None:
+    from valueflow_tasks.study import generate, judge, load_study
+
+    path = tmp_path / "study.yaml"
+    path.write_text(
+        "models: [{name: valueflow/control, args: {mode: oracle}}]\n"
+        "values: [mft/care, mft/loyalty]\nqueries: core\njudges: ['simulated:noise=1']\n"
+        "compose: {targets: ['mft/care:+2~mft/loyalty:+1']}\n",
+        "utf-8",
+    )
+    study, folder = load_study(path), tmp_path / "out"
+    generate(study, folder)
+    judge(study, folder)
+    written = write_submission(folder / "judged", tmp_path / "submission", ["model-index"])
+    assert any("several targets at once are not ranked" in one for one in written.left_out)
+    (system,) = written.submission.systems
+    assert system.values == ("mft/care", "mft/loyalty")
+
+
+def test_two_models_of_one_id_are_refused(run: Run) -> None:
+    both = Runs((run, replace(run, id="b", model=f"{run.model}@step1")))
+    ids = {one.model: {"id": "some-lab/oracle"} for one in both.runs}
+    with pytest.raises(ValueFlowError, match="2 models would be submitted as some-lab/oracle"):
+        assemble(attachable(both), Facts.parse({"models": ids}), ("model-index",), 0)
 
 
 @pytest.mark.parametrize(

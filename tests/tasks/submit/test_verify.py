@@ -15,6 +15,7 @@ from valueflow_scorers import ValueFlowError
 from valueflow_tasks.cli import _submit as _  # noqa: F401  adds the commands
 from valueflow_tasks.cli import cli
 from valueflow_tasks.submit import verify
+from valueflow_tasks.submit._text import parsed
 
 Copy = Callable[[Path], Path]
 
@@ -80,7 +81,7 @@ def test_changed_samples_are_caught(submitted: Path, copied: Copy, change: str) 
     problems = verify(folder).problems
 
     if change == "dropped":
-        assert any("every-eval-ever" in one for one in problems)
+        assert "toward mft/care lacks queries at +2" in problems[0]
     else:
         assert "q001:mft/care:+2 on mft/care: intensity" in problems[0]
         assert "but its windows give" in problems[0]
@@ -107,6 +108,91 @@ def test_missing_and_broken_files_are_named(
     else:
         path.write_text(text, "utf-8")
     assert told in " ".join(verify(folder).problems)
+
+
+@pytest.mark.parametrize(
+    "name", ["hf-evals/models/evil/one/.eval_results/valueflow.yaml", "notes.txt", "samples/x.txt"]
+)
+def test_a_file_that_does_not_belong_there_is_named(
+    submitted: Path, copied: Copy, name: str
+) -> None:
+    folder = copied(submitted)
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text("- {value: 0.99}", "utf-8")
+    assert verify(folder).problems == (f"{name} does not belong to the submission: take it out",)
+
+
+RECORDS = {"made": "abc", "formats": 5, "facts": [1]}
+ROWS: dict[str, Callable[[list[Any]], Any]] = {
+    "windows": lambda rows: estimate(rows).update(windows=5),
+    "empty window": lambda rows: estimate(rows).update(windows=[{}]),
+    "window items": lambda rows: estimate(rows).update(windows=[{"items": 5}]),
+    "intensity": lambda rows: estimate(rows).update(intensity="9"),
+    "failures": lambda rows: estimate(rows).update(failures=3),
+    "estimates": lambda rows: rows[1].update(estimates=[1]),
+    "targets": lambda rows: rows[1].update(targets=[1]),
+    "query": lambda rows: rows[1].update(query_id=7),
+    "no row": lambda rows: rows.__setitem__(1, "x"),
+    "no head": lambda rows: rows.__setitem__(0, [1]),
+    "settings": lambda rows: rows[0].update(settings=None),
+    "model": lambda rows: rows[0].update(model=5),
+}
+
+
+def estimate(rows: list[Any]) -> dict[str, Any]:
+    found: dict[str, Any] = next(iter(rows[1]["estimates"].values()))
+    return found
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_an_odd_record_is_a_problem_and_no_crash(submitted: Path, copied: Copy, name: str) -> None:
+    path = copied(submitted) / "submission.json"
+    content = json.loads(path.read_text("utf-8"))
+    path.write_text(json.dumps({**content, name: RECORDS[name]}), "utf-8")
+    assert verify(path.parent).problems
+
+
+@pytest.mark.parametrize("case", ROWS)
+def test_odd_samples_are_a_problem_and_no_crash(submitted: Path, copied: Copy, case: str) -> None:
+    folder = copied(submitted)
+    (path,) = (folder / "samples").glob("*.jsonl")
+    rows = [json.loads(row) for row in path.read_text("utf-8").split("\n") if row]
+    ROWS[case](rows)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    assert verify(folder).problems
+
+
+def test_nothing_but_the_folder_is_needed(submitted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from valueflow_scorers._measure import Instrument
+
+    def missing(*given: Any) -> Any:
+        raise ValueFlowError("not on this machine")
+
+    monkeypatch.setattr(Instrument, "panel", missing)
+    monkeypatch.setattr(Instrument, "judge_profile", property(missing))
+    assert verify(submitted).problems == ()
+
+
+def test_other_words_of_another_version_pass_and_other_numbers_do_not(
+    submitted: Path, copied: Copy
+) -> None:
+    folder = copied(submitted)
+    record, card = folder / "submission.json", folder / "model-index/some-lab/oracle/README.md"
+    text = card.read_text("utf-8")
+    card.write_text(text.replace("How far a language model's answers", "How far answers"), "utf-8")
+    assert any("text[" in one for one in verify(folder).problems)
+    content = json.loads(record.read_text("utf-8"))
+    record.write_text(json.dumps({**content, "package": "0.0.1"}), "utf-8")
+    assert verify(folder).problems == ()
+    row = re.search(r"\| definition \| mft \| (0\.\d+) ", text)
+    assert row is not None
+    card.write_text(text.replace(f" {row[1]} ", " 0.9900 "), "utf-8")
+    assert any("text[" in one for one in verify(folder).problems)
+
+
+def test_separators_in_texts_do_not_end_a_line() -> None:
+    row = {"text": "one\u2028two"}
+    assert parsed("a.jsonl", json.dumps(row, ensure_ascii=False) + "\n") == [row]
 
 
 def test_no_submission_at_all(tmp_path: Path) -> None:
