@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections import Counter
 
+import krippendorff
 import numpy as np
 import pytest
 from valueflow_scorers import Judgement
@@ -155,6 +156,17 @@ def test_what_cannot_be_told_is_null_in_json(make_panel, read):
     report = JudgeReport(JudgeProfile("j"), (nothing,), None, None, None, None)
     written = json.loads(json.dumps(report.to_dict(), allow_nan=False))
     assert written["sentinels"][0]["coverage"] is None
+
+
+def test_alpha_is_that_of_the_package_and_bears_thousands_of_numbers():
+    rng = np.random.default_rng(0)
+    for repeats, missing in ((2, 0.0), (4, 0.3)):
+        table = rng.standard_normal(60) + 0.5 * rng.standard_normal((repeats, 60))
+        table[rng.random(table.shape) < missing] = np.nan
+        expected = krippendorff.alpha(table, level_of_measurement="interval")
+        assert alpha(table) == pytest.approx(expected, abs=1e-12)
+    many = rng.standard_normal((2, 50_000))
+    assert abs(alpha(many)) < 0.02
 
 
 def test_agreement_with_oneself_needs_things_that_were_said_twice():

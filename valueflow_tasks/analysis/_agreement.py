@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.stats import pearsonr, spearmanr
 from scipy.stats import t as student
+from valueflow_scorers._agreement import alpha
 
 from ._conditions import records
 from ._runs import Runs
@@ -64,21 +65,18 @@ _SAME = ["model", "arm", "method", "query_id", "repeat", "response", "value"]
 
 
 def _agree(both: Any, mass: float) -> dict[str, Any]:
-    import krippendorff
-
     x, y = both["x"].to_numpy(), both["y"].to_numpy()
     gaps = y - x
     bias, error, queries = _clustered(gaps, both.index.get_level_values("query_id"))
     half = float(student.ppf(0.5 + mass / 2, max(queries - 1, 1))) * error
     clear = (np.abs(x) >= _SIDE) & (np.abs(y) >= _SIDE)
     varied = np.ptp(x) > 0 and np.ptp(y) > 0
+    together = alpha(np.stack([x, y]))
     return {
         "n": len(x),
         "pearson": float(pearsonr(x, y).statistic) if varied else math.nan,
         "spearman": float(spearmanr(x, y).statistic) if varied else math.nan,
-        "alpha": float(krippendorff.alpha(np.stack([x, y]), level_of_measurement="interval"))
-        if np.ptp(np.concatenate([x, y])) > 0
-        else math.nan,
+        "alpha": math.nan if together is None else together,
         "bias": bias,
         "bias_low": bias - half,
         "bias_high": bias + half,
