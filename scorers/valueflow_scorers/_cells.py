@@ -105,9 +105,12 @@ class Cell:
             Weights on SCALE, [replicates, len(SCALE)].
         """
         counts = np.ones((1, self.n)) if counts is None else counts
-        surface = (counts * self._evidence) @ self._log_marginals + _populations()[1]
+        # Single precision for replicates: their scatter is what is wanted, in a third of the time.
+        kind = np.dtype("float32" if len(counts) > 1 else "float64")
+        weights = (counts * self._evidence).astype(kind)
+        surface = weights @ self._log_marginals.astype(kind) + _populations()[1].astype(kind)
         joint = normalised(surface).reshape(len(counts), len(_SIGMAS), len(SCALE))
-        return np.asarray(joint.sum(axis=1))
+        return np.asarray(joint.sum(axis=1), dtype=float)
 
     def means(self, counts: FloatArray) -> FloatArray:
         """The mean of each bootstrap replicate, points, [replicates]."""
