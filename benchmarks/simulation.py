@@ -22,13 +22,11 @@ from valueflow_scorers import (
     Window,
     fit_profile,
 )
-from valueflow_scorers._calibrate import CALIBRATION_WINDOWS
+from valueflow_scorers._calibrate import enough_windows
 
 Floats = NDArray[np.float64]
 Settings = tuple[tuple[str, Any], ...]
 """Settings of a judge, in a form that can be a key."""
-PER_PANEL = 60
-"""Calibration windows per panel, as `valueflow judge calibrate` asks."""
 
 
 @dataclass
@@ -124,8 +122,8 @@ def calibrated(seeds: tuple[int, ...], label_sd: float, judge: Settings) -> Judg
         panel, known = make_panel(seed, 24, label_sd)
         panels.append(panel)
         truth.update(known)
-    windows = max(CALIBRATION_WINDOWS, PER_PANEL * len(panels))
-    return fit_profile(NoisyJudge(truth, **dict(judge)), panels, windows=windows)
+    subject = NoisyJudge(truth, **dict(judge))
+    return fit_profile(subject, panels, windows=enough_windows(len(panels)))
 
 
 def measure(

@@ -26,7 +26,13 @@ from .judges import ResolvedJudge, resolve_judge
 CALIBRATION_WINDOWS = 640
 """Windows that a profile is fitted from unless told otherwise; tau fitted on a few is
 useless (0.05 to 1.7 for a true 1 on one response's windows)."""
+_PER_PANEL = 60  # windows; a panel has thirty texts
 _PROBES = 8  # windows of each kind at most from which is told whether a judge reads or orders
+
+
+def enough_windows(panels: int) -> int:
+    """Windows that a judge is calibrated with on so many panels, unless told otherwise."""
+    return max(CALIBRATION_WINDOWS, _PER_PANEL * panels)
 
 
 def fit_profile(

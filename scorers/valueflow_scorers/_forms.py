@@ -15,6 +15,7 @@ import numpy as np
 from ._choice import letter_log_likelihood
 from ._errors import ValueFlowError
 from ._estimated import JudgedWindow
+from ._judging import ranked
 from ._plackett_luce import GRID, IntArray, Rankings
 from ._profile import JudgeProfile
 from ._records import FloatArray, Panel
@@ -63,8 +64,8 @@ class Windows:
             for window in windows:
                 judgement = window.judgement
                 order: Sequence[int] | None = judgement.order
-                if order is None and as_order and judgement.probabilities:
-                    order = _order(judgement.probabilities)
+                if order is None and as_order:
+                    order = ranked(judgement)
                 if order is not None:
                     ordered = self._orders[len(order)]
                     ordered.owners.append(owner)
@@ -171,8 +172,3 @@ class Windows:
 
 def _table(numbers: Iterable[int], shape: tuple[int, int]) -> IntArray:
     return np.fromiter(numbers, dtype=np.int64, count=shape[0] * shape[1]).reshape(shape)
-
-
-def _order(chances: Sequence[float]) -> Sequence[int]:
-    """Slots from the likeliest to the least likely."""
-    return sorted(range(len(chances)), key=lambda slot: -chances[slot])

@@ -63,7 +63,11 @@ def calibrate(
     finds it from then on. Any other goes into --output alone.
     """
     from valueflow_scorers import load_panel
-    from valueflow_scorers._calibrate import CALIBRATION_WINDOWS, stored_profile_path
+    from valueflow_scorers._calibrate import (
+        CALIBRATION_WINDOWS,
+        enough_windows,
+        stored_profile_path,
+    )
     from valueflow_scorers._judge_report import judge_report
     from valueflow_scorers.judges import resolve_judge
 
@@ -76,7 +80,7 @@ def calibrate(
     resolved = resolve_judge(name, panels, journal=journal)
     console = Console(stderr=True)
     with console.status(f"calibrating {resolved.name} on {len(panels)} panels"):
-        count = windows or max(CALIBRATION_WINDOWS, 60 * len(panels))
+        count = windows or enough_windows(len(panels))
         report = judge_report(resolved, panels, k=k, windows=count, seed=seed, layout=layout)
     Console().print(report_table(report))
     if not resolved.name.startswith(("embedded", "simulated")):

@@ -32,10 +32,8 @@ class RatedAnswer:
     """The question."""
     text: str
     """The answer."""
-    situation: str
-    """Answers to one question are one situation, which is on one side of the split."""
     split: str
-    """`train` or `dev`."""
+    """`train` or `dev`; answers to one question are on one side."""
 
 
 def rows_of(name: str) -> Iterator[dict[str, Any]]:
@@ -59,7 +57,6 @@ def load_answers() -> tuple[RatedAnswer, ...]:
             fmean(numbers),
             texts[name]["query"],
             texts[name]["text"],
-            texts[name]["situation"],
             texts[name]["split"],
         )
         for (value, name), numbers in placed.items()

@@ -44,8 +44,9 @@ class Steerable(ModelAPI):
     async def generate(self, input: Any, *_: Any, **__: Any) -> ModelOutput:
         asked = requested("\n".join(message.text for message in input))
         text = neutral_answer()
-        if asked is not None:
-            wanted = REACH[self.model_name] * POINTS_PER_LEVEL * asked[1]
+        reach = REACH[self.model_name]
+        if asked is not None and reach:  # the deaf answer as if nothing had been asked
+            wanted = reach * POINTS_PER_LEVEL * asked[1]
             sentinels = load_panel(asked[0]).sentinels
             text = min(sentinels, key=lambda one: abs(one.intensity - wanted)).text
         output = ModelOutput.from_content(self.model_name, text)
