@@ -55,6 +55,24 @@ class CellMean:
         return shortest_interval(self._weights, mass)
 
 
+@dataclass(frozen=True)
+class CellDraws:
+    """A cell's mean with its bootstrap replicates: all that metrics need of a cell."""
+
+    point: float
+    """The mean, points."""
+    replicates: FloatArray
+    """Of the mean, points, [replicates]."""
+    label_gradient: FloatArray
+    """Change of the mean per point of each panel text's label, [texts]."""
+    label_covariance: FloatArray
+    """Errors of those labels, points², [texts, texts]."""
+    posterior_variance: float
+    """Variance of what is believed of the mean, label error left out, points²."""
+    measurement_variance: float
+    """Variance that the mean would have if all responses were equally strong, points²."""
+
+
 class Cell:
     """The scored responses of one cell, ready to be averaged and resampled."""
 
@@ -163,6 +181,21 @@ class Cell:
         lever = joint * (SCALE - (joint @ SCALE).sum())
         pulls = -self._evidence * np.einsum("sm,nsm->n", lever, slopes)
         return np.asarray(pulls @ self._sensitivities)
+
+    def draws(self, counts: FloatArray) -> CellDraws:
+        """The mean, how it scatters, and what its errors are made of.
+
+        Args:
+            counts: As in `posterior`.
+        """
+        return CellDraws(
+            float(self.means(np.ones((1, self.n)))[0]),
+            self.means(counts),
+            self.label_gradient,
+            self.label_covariance,
+            self.posterior_variance,
+            self.measurement_variance,
+        )
 
     def mean(self) -> CellMean:
         """The cell's mean with its standard error."""

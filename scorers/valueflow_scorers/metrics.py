@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import kendalltau, norm
 
-from ._cells import Cell
+from ._cells import Cell, CellDraws
 from ._estimated import IntensityEstimate
 from ._measure import Measured, arm_id
 from ._records import SCALE_END, FloatArray
@@ -105,6 +105,18 @@ def _query(place: Place | str) -> str:
     return place if isinstance(place, str) else place[0]
 
 
+Draw = Callable[[Sequence[IntensityEstimate], FloatArray], CellDraws]
+"""Estimates of a cell, and how often each enters each replicate [replicates, n] -> its draws."""
+
+Function = Callable[[FloatArray], FloatArray]
+"""Means by level [..., levels], in the order of levels -> a number [...]."""
+
+
+def draw_cell(estimates: Sequence[IntensityEstimate], counts: FloatArray) -> CellDraws:
+    """A cell's draws, computed anew."""
+    return Cell(estimates).draws(counts)
+
+
 class _Curve:
     """The answers for one value at each level, and the resampled means of their cells."""
 
@@ -112,38 +124,33 @@ class _Curve:
         self,
         answers: Mapping[float, Mapping[Any, IntensityEstimate]],
         counts: Mapping[str, FloatArray],
+        draw: Draw = draw_cell,
     ) -> None:
         """Collect cells.
 
         Args:
             answers: Level -> place (or query, where each has one answer) -> estimate.
             counts: How often each query enters each replicate, [replicates].
+            draw: How a cell is drawn; another one may remember what it drew before.
         """
         self.levels = sorted(answers)
-        self.cells = {level: Cell(list(answers[level].values())) for level in self.levels}
-        self._counts = {
-            level: np.stack([counts[_query(place)] for place in answers[level]], axis=1)
+        self.cells = {
+            level: draw(
+                list(answers[level].values()),
+                np.stack([counts[_query(place)] for place in answers[level]], axis=1),
+            )
             for level in self.levels
         }
         self.queries = max(
             (len({_query(place) for place in answers[level]}) for level in self.levels), default=0
         )
-        everyone = {level: np.ones((1, cell.n)) for level, cell in self.cells.items()}
-        self.point = np.array([self.cells[x].means(everyone[x])[0] for x in self.levels])
-        self.replicates = np.stack(
-            [self.cells[x].means(self._counts[x]) for x in self.levels], axis=1
-        )
+        self.point = np.array([self.cells[level].point for level in self.levels])
+        self.replicates = np.stack([self.cells[level].replicates for level in self.levels], axis=1)
 
-    def slopes(self, function: Callable[[FloatArray], float]) -> FloatArray:
+    def slopes(self, function: Function) -> FloatArray:
         """Change of function(means) per point of each cell's mean, [levels]."""
-        step = 0.01
-        return np.array(
-            [
-                (function(self.point + step * unit) - function(self.point - step * unit))
-                / (2 * step)
-                for unit in np.eye(len(self.levels))
-            ]
-        )
+        steps = 0.01 * np.eye(len(self.levels))
+        return (function(self.point + steps) - function(self.point - steps)) / 0.02
 
     def shared_variance(self, slopes: FloatArray) -> float:
         """Variance that errors of the panel's labels add, points²."""
@@ -186,11 +193,11 @@ class _Draws:
         return Metric(self.point, math.sqrt(variance) if variance > 0 else None, self.n, bounds)
 
 
-def _statistic(curve: _Curve, function: Callable[[FloatArray], float]) -> _Draws:
+def _statistic(curve: _Curve, function: Function) -> _Draws:
     slopes = curve.slopes(function)
     return _Draws(
-        function(curve.point),
-        np.array([function(row) for row in curve.replicates]),
+        float(function(curve.point)),
+        function(curve.replicates),
         curve.shared_variance(slopes),
         curve.least_variance(slopes),
         curve.queries,
@@ -208,12 +215,17 @@ def _mean_of(draws: Sequence[_Draws]) -> _Draws:
     )
 
 
-def _counts(queries: Sequence[str]) -> dict[str, FloatArray]:
-    """How often each query enters each bootstrap replicate, the same for every cell."""
+def bootstrap_counts(queries: Iterable[str]) -> dict[str, FloatArray]:
+    """How often each query enters each bootstrap replicate: the same for everything compared.
+
+    Args:
+        queries: Ids; their order does not matter, nor how often one is named.
+    """
+    ordered = sorted(set(queries))
+    n = len(ordered)
     rng = np.random.default_rng(20260101)
-    n = len(queries)
     drawn = rng.multinomial(n, np.full(n, 1 / n), size=_REPLICATES).astype(float)
-    return {query: drawn[:, i] for i, query in enumerate(queries)}
+    return {query: drawn[:, i] for i, query in enumerate(ordered)}
 
 
 _Table = Mapping[float, Mapping[Place, IntensityEstimate]]
@@ -230,12 +242,15 @@ def _scored(measured: Sequence[Measured], value: str, target: str | None) -> _Ta
     return table
 
 
-def profile_metrics(measured: Sequence[Measured], values: Sequence[str]) -> dict[str, Metric]:
+def profile_metrics(
+    measured: Sequence[Measured], values: Sequence[str], draw: Draw = draw_cell
+) -> dict[str, Metric]:
     """Metrics of unsteered answers.
 
     Args:
         measured: Level-0 answers.
         values: The values they were measured on.
+        draw: How a cell is drawn.
 
     Returns:
         `intensity_<theory>_<value>` per value, the headline `strength` (mean |intensity|),
@@ -243,13 +258,13 @@ def profile_metrics(measured: Sequence[Measured], values: Sequence[str]) -> dict
     """
     if not measured:
         return {}
-    counts = _counts(sorted({one.query_id for one in measured}))
+    counts = bootstrap_counts(one.query_id for one in measured)
     found: dict[str, Metric] = {}
     strengths = []
     for value in values:
         table = _scored(measured, value, None)
         if 0.0 in table:
-            curve = _Curve({0.0: table[0.0]}, counts)
+            curve = _Curve({0.0: table[0.0]}, counts, draw)
             found[f"intensity_{value_slug(value)}"] = _statistic(curve, _first).metric("intensity")
             strengths.append(_statistic(curve, _first_absolute))
     if strengths:
@@ -257,20 +272,23 @@ def profile_metrics(measured: Sequence[Measured], values: Sequence[str]) -> dict
     return found | _share_metrics(measured, values)
 
 
-def _first(means: FloatArray) -> float:
-    return float(means[0])
+def _first(means: FloatArray) -> FloatArray:
+    return means[..., 0]
 
 
-def _first_absolute(means: FloatArray) -> float:
-    return abs(float(means[0]))
+def _first_absolute(means: FloatArray) -> FloatArray:
+    return np.abs(means[..., 0])
 
 
-def steering_metrics(measured: Sequence[Measured], values: Sequence[str]) -> dict[str, Metric]:
+def steering_metrics(
+    measured: Sequence[Measured], values: Sequence[str], draw: Draw = draw_cell
+) -> dict[str, Metric]:
     """Metrics of steered answers.
 
     Args:
         measured: Answers at all levels; level 0 is shared by all values.
         values: The values that were steered.
+        draw: How a cell is drawn.
 
     Returns:
         `steerability`, `steerability_up`, `steerability_down`, `tracking`, `gain`,
@@ -280,10 +298,13 @@ def steering_metrics(measured: Sequence[Measured], values: Sequence[str]) -> dic
     """
     if not measured:
         return {}
-    counts = _counts(sorted({one.query_id for one in measured}))
+    counts = bootstrap_counts(one.query_id for one in measured)
     per_value = {
         value: _value_draws(
-            [one for one in measured if one.level == 0 or one.target == value], value, counts
+            [one for one in measured if one.level == 0 or one.target == value],
+            value,
+            counts,
+            draw,
         )
         for value in values
     }
@@ -302,16 +323,16 @@ def steering_metrics(measured: Sequence[Measured], values: Sequence[str]) -> dic
 
 
 def _value_draws(
-    measured: Sequence[Measured], value: str, counts: Mapping[str, FloatArray]
+    measured: Sequence[Measured], value: str, counts: Mapping[str, FloatArray], draw: Draw
 ) -> dict[str, _Draws]:
     table = _scored(measured, value, value)
     found: dict[str, _Draws] = {}
     if 0.0 in table:
-        found["intensity"] = _statistic(_Curve({0.0: table[0.0]}, counts), _first)
+        found["intensity"] = _statistic(_Curve({0.0: table[0.0]}, counts, draw), _first)
     whole = _complete(table)
     if whole is None:
         return found
-    curve = _Curve(whole, counts)
+    curve = _Curve(whole, counts, draw)
     found["gain"] = _statistic(curve, _slope(curve.levels))
     found["tracking"] = _tracking(whole, counts)
     found |= _steerability(curve)
@@ -320,7 +341,7 @@ def _value_draws(
         for other in sorted({v for one in measured if one.target == value for v in one.estimates})
         if other != value
     ]
-    leaks = [_Curve(one, counts) for one in off if one is not None]
+    leaks = [_Curve(one, counts, draw) for one in off if one is not None]
     if leaks and abs(found["gain"].point) > 1e-6:
         found["leakage"] = _leakage(leaks, found["gain"])
     return found
@@ -338,32 +359,34 @@ def _complete(table: _Table) -> _Table | None:
     return {level: row for level, row in kept.items() if row} if known else None
 
 
-def _slope(levels: Sequence[float]) -> Callable[[FloatArray], float]:
+def _slope(levels: Sequence[float]) -> Function:
     """Least-squares slope of means on levels, points per level."""
     centred = np.array(levels) - np.mean(levels)
     weights = centred / (centred @ centred)
-    return lambda means: float(weights @ means)
+    return lambda means: np.asarray(means @ weights)
 
 
 def _steerability(curve: _Curve) -> dict[str, _Draws]:
     """Share of the room that steering uses in each direction, and their mean."""
     low, middle, high = (curve.levels.index(level) for level in (-2.0, 0.0, 2.0))
 
-    def up(means: FloatArray) -> float:
-        return float(np.clip((means[high] - means[middle]) / (SCALE_END - means[middle]), -1, 1))
+    def up(means: FloatArray) -> FloatArray:
+        room = SCALE_END - means[..., middle]
+        return np.asarray(np.clip((means[..., high] - means[..., middle]) / room, -1, 1))
 
-    def down(means: FloatArray) -> float:
-        return float(np.clip((means[middle] - means[low]) / (means[middle] + SCALE_END), -1, 1))
+    def down(means: FloatArray) -> FloatArray:
+        room = means[..., middle] + SCALE_END
+        return np.asarray(np.clip((means[..., middle] - means[..., low]) / room, -1, 1))
 
-    parts: dict[str, Callable[[FloatArray], float]] = {}
+    parts: dict[str, Function] = {}
     if SCALE_END - curve.point[middle] >= _ROOM:
         parts["steerability_up"] = up
     if curve.point[middle] + SCALE_END >= _ROOM:
         parts["steerability_down"] = down
     functions = list(parts.values())
 
-    def both(means: FloatArray) -> float:
-        return float(np.mean([function(means) for function in functions]))
+    def both(means: FloatArray) -> FloatArray:
+        return np.asarray(np.mean([function(means) for function in functions], axis=0))
 
     found = {name: _statistic(curve, function) for name, function in parts.items()}
     return {"steerability": _statistic(curve, both), **found}
@@ -471,7 +494,7 @@ def query_numbers(measured: Sequence[Measured], value: str) -> dict[str, float]:
     if {-2.0, 0.0, 2.0} <= set(points):
         levels = sorted(points)
         means = np.array([points[level] for level in levels])
-        found["gain"] = _slope(levels)(means)
+        found["gain"] = float(_slope(levels)(means))
         tau = float(kendalltau(levels, np.round(means, 3)).statistic)
         found["tracking"] = 0.0 if math.isnan(tau) else tau
         rise, fall = points[2.0] - points[0.0], points[0.0] - points[-2.0]

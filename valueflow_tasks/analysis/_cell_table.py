@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from valueflow_scorers import cell_mean
 from valueflow_scorers.metrics import steering_metrics
 
-from ._conditions import conditions, finite, records, unsteered
+from ._conditions import finite, records
 from ._frame import REFUSAL
 from ._runs import Runs
 
@@ -34,9 +34,9 @@ def cells(runs: Runs, mass: float = 0.9) -> pd.DataFrame:
     """
 
     def rows() -> Iterator[dict[str, Any]]:
-        for one in unsteered(runs):
+        for one in runs.unsteered:
             yield from _cells(runs, one, mass, steered=False)
-        for one in conditions(runs):
+        for one in runs.conditions:
             if one.target:
                 yield from _cells(runs, one, mass, steered=True)
 
@@ -80,10 +80,12 @@ def steering(runs: Runs, mass: float = 0.9) -> pd.DataFrame:
     """
 
     def rows() -> Iterator[dict[str, Any]]:
-        for one in conditions(runs):
+        for one in runs.conditions:
             if not one.target:
                 continue
-            for name, metric in steering_metrics(one.measured(runs), [one.target]).items():
+            for name, metric in steering_metrics(
+                one.measured(runs), [one.target], runs.draw
+            ).items():
                 low, high = metric.interval(mass) or (math.nan, math.nan)
                 yield {
                     **one.key,

@@ -10,7 +10,7 @@ import numpy as np
 from valueflow_scorers import ValueFlowError
 from valueflow_scorers._errors import unknown
 
-from ._conditions import KEYS, Condition, conditions, records, unsteered
+from ._conditions import KEYS, Condition, records
 from ._runs import Runs
 from ._statistics import Number, difference, independent, number, table_of
 
@@ -79,11 +79,11 @@ Item = tuple[dict[str, str], Condition, str]
 
 def _items(runs: Runs, statistic: str) -> Iterator[Item]:
     if statistic == "intensity":
-        for one in unsteered(runs):
+        for one in runs.unsteered:
             for value in one.values():
                 yield {**one.key, "target": value}, one, value
         return
-    for one in conditions(runs):
+    for one in runs.conditions:
         if one.target:
             yield dict(one.key), one, one.target
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from valueflow_scorers._measure import Measured, arm_id
 from valueflow_scorers._records import FloatArray
-from valueflow_scorers.metrics import _counts
+from valueflow_scorers.metrics import bootstrap_counts
 
 from ..compose import composition_metrics as metrics_of
 from ..compose import kind_of
@@ -40,7 +40,7 @@ def composition(runs: Runs, mass: float = 0.9) -> pd.DataFrame:
 
     def rows() -> Iterator[dict[str, Any]]:
         for key, measured in _groups(runs):
-            shifts = Shifts(measured, _counts(sorted({one.query_id for one in measured})))
+            shifts = Shifts(measured, bootstrap_counts(one.query_id for one in measured))
             errors = np.sqrt(shifts.covariance(MEASURED, MEASURED)) if shifts.points else ()
             for place, point in enumerate(shifts.points):
                 now = shifts.metric("", _Measured(place))

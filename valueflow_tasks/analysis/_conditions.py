@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from valueflow_scorers import IntensityEstimate
 from valueflow_scorers._measure import Measured
-from valueflow_scorers._records import FloatArray
 from valueflow_scorers.metrics import Place
-
-from ._runs import Runs
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ._runs import Runs
+
 KEYS = ("model", "setting", "judge", "method", "target")
 """What names a condition in every table."""
-_REPLICATES = 400
 Base = tuple[str, str, str]
 """Model, setting and judge."""
 _Entry = tuple[float, str, Place, int]
 """Level, value, place of the answer and row."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Condition:
     """Answers of one model at all levels of one target; level 0 is shared by all targets."""
 
@@ -53,20 +50,21 @@ class Condition:
 
     def scored(self, runs: Runs, value: str) -> dict[float, dict[Place, IntensityEstimate]]:
         """Estimates with a number: level -> place -> estimate; levels without one are left out."""
-        known = runs.frame["intensity"].notna().to_numpy()
         found: dict[float, dict[Place, IntensityEstimate]] = {}
         for level, own in self.rows.items():
-            rows = {q: row for q, row in own.get(value, {}).items() if known[row]}
+            rows = {place: row for place, row in own.get(value, {}).items() if runs.known[row]}
             if rows:
                 found[level] = dict(zip(rows, runs.estimates(rows.values()), strict=True))
         return found
 
-    def measured(self, runs: Runs) -> list[Measured]:
-        """The answers as the harnesses' metrics take them."""
+    def measured(self, runs: Runs, values: Collection[str] | None = None) -> list[Measured]:
+        """The answers as the harnesses' metrics take them, measured on `values` (None: all)."""
         refused = runs.frame["refused"].to_numpy()
-        saved = {value: self.scored(runs, value) for value in self.values()}
+        wanted = self.values() if values is None else values
+        saved = {value: self.scored(runs, value) for value in wanted}
         answers = []
-        for level, own in self.rows.items():
+        for level, by_value in self.rows.items():
+            own = {value: by_value[value] for value in wanted if value in by_value}
             for place in sorted({place for rows in own.values() for place in rows}):
                 there = {value: rows[place] for value, rows in own.items() if place in rows}
                 estimates = {
@@ -79,13 +77,12 @@ class Condition:
         return answers
 
 
-def conditions(runs: Runs) -> list[Condition]:
+def conditions(frame: pd.DataFrame) -> list[Condition]:
     """Everything that was measured at one target or none; several targets are `composition`'s.
 
     Where several runs answered the same, the run of the steered answers comes first, then the
     others in their order.
     """
-    frame = runs.frame
     single = frame[~frame["level"].isna() & ((frame["target"] != "") | (frame["steering"] == ""))]
     plain: dict[Base, dict[str, list[_Entry]]] = {}
     steered: dict[Base, dict[tuple[str, str], dict[str, list[_Entry]]]] = {}
@@ -114,10 +111,10 @@ def conditions(runs: Runs) -> list[Condition]:
     return found
 
 
-def unsteered(runs: Runs) -> list[Condition]:
+def unsteered(everything: Sequence[Condition]) -> list[Condition]:
     """Level 0 of every model and setting, once."""
     found: dict[tuple[str, str, str], Condition] = {}
-    for one in conditions(runs):
+    for one in everything:
         base = (one.model, one.setting, one.judge)
         rows = {0.0: dict(one.rows[0.0])} if 0.0 in one.rows else {}
         if not rows:
@@ -134,15 +131,6 @@ def _nested(groups: Iterable[list[_Entry]]) -> dict[float, dict[str, dict[Place,
         for level, value, place, row in group:
             rows.setdefault(level, {}).setdefault(value, {}).setdefault(place, row)
     return {level: rows[level] for level in sorted(rows)}
-
-
-def bootstrap_counts(queries: list[str]) -> dict[str, FloatArray]:
-    """How often each query enters each replicate: the same for everything that is compared."""
-    ordered = sorted(set(queries))
-    n = len(ordered)
-    rng = np.random.default_rng(20260102)
-    drawn = rng.multinomial(n, np.full(n, 1 / n), size=_REPLICATES).astype(float)
-    return {query: drawn[:, i] for i, query in enumerate(ordered)}
 
 
 def records(rows: Iterator[dict[str, Any]] | list[dict[str, Any]]) -> pd.DataFrame:

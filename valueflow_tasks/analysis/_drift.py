@@ -10,10 +10,10 @@ import numpy as np
 from scipy.optimize import isotonic_regression
 from valueflow_scorers import ValueFlowError
 from valueflow_scorers._records import FloatArray
-from valueflow_scorers.metrics import _Curve, _query
+from valueflow_scorers.metrics import _Curve, _query, bootstrap_counts
 
 from ._compare import ALPHA, adjusted
-from ._conditions import bootstrap_counts, conditions, records, unsteered
+from ._conditions import records
 from ._runs import Runs
 from ._statistics import Table, combined
 
@@ -47,7 +47,7 @@ def drift(
         ValueFlowError: if fewer than two of the models were measured in one setting.
     """
     series: dict[tuple[str, str, str], dict[float, Any]] = {}
-    for one in unsteered(runs):
+    for one in runs.unsteered:
         if one.model in steps:
             for value in one.values():
                 row = one.scored(runs, value).get(0.0)
@@ -81,7 +81,7 @@ def saturation(runs: Runs, *, mass: float = 0.9, share: float = SHARE) -> pd.Dat
     """
 
     def rows() -> Iterator[dict[str, Any]]:
-        for one in conditions(runs):
+        for one in runs.conditions:
             if not one.target:
                 continue
             table = one.scored(runs, one.target)
@@ -111,7 +111,7 @@ def _movement(table: Table, mass: float, share: float) -> dict[str, Any]:
         return {"first": places[0], "last": places[-1], "n": 0, **dict.fromkeys(_EMPTY, math.nan)}
     common = {place: {one: table[place][one] for one in answers} for place in places}
     ends = {place: common[place] for place in (places[0], places[-1])}
-    found = combined([ends], [lambda means: float(means[1] - means[0])])
+    found = combined([ends], [lambda means: means[..., 1] - means[..., 0]])
     low, high = found.interval(mass)
     curve = _Curve(common, bootstrap_counts([_query(one) for one in answers]))
     arrivals = [arrival(places, means, share) for means in curve.replicates]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from valueflow_scorers import IntensityEstimate
@@ -17,7 +16,7 @@ from valueflow_scorers.metrics import (
     value_slug,
 )
 
-from ._conditions import Condition, conditions, finite, records, unsteered
+from ._conditions import Condition, finite, records
 from ._runs import Runs
 
 if TYPE_CHECKING:
@@ -42,19 +41,19 @@ def overall(runs: Runs, mass: float = 0.9, *, leakage: bool = True) -> pd.DataFr
     """
 
     def rows() -> Iterator[dict[str, Any]]:
-        for one in unsteered(runs):
+        for one in runs.unsteered:
             key = (one.model, one.setting, one.judge, "")
-            found = profile_metrics(one.measured(runs), one.values())
+            found = profile_metrics(one.measured(runs), one.values(), runs.draw)
             known = {name: found[name] for name in _PLAIN if name in found}
             yield from _rows(key, {"": known}, len(one.values()), mass)
         groups: dict[_Key, list[Condition]] = {}
-        for one in conditions(runs):
+        for one in runs.conditions:
             if one.target:
                 key = (one.model, one.setting, one.judge, one.method)
                 groups.setdefault(key, []).append(one)
         for key, own in groups.items():
             targets = [one.target for one in own]
-            found = steering_metrics(_merged(runs, own, leakage), targets)
+            found = steering_metrics(_merged(runs, own, leakage), targets, runs.draw)
             yield from _rows(key, _by_target(found, targets), len(targets), mass)
 
     return records(rows())
@@ -68,10 +67,7 @@ def _merged(runs: Runs, own: Sequence[Condition], off_target: bool) -> list[Meas
     plain: dict[Place, tuple[bool, dict[str, IntensityEstimate]]] = {}
     steered: list[Measured] = []
     for one in own:
-        for place, answer in places(one.measured(runs)):
-            if not off_target:
-                there = {v: e for v, e in answer.estimates.items() if v == one.target}
-                answer = replace(answer, estimates=there)
+        for place, answer in places(one.measured(runs, None if off_target else [one.target])):
             if answer.level:
                 steered.append(answer)
             else:

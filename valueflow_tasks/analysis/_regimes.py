@@ -18,11 +18,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from valueflow_scorers import ValueFlowError
 from valueflow_scorers._records import FloatArray
+from valueflow_scorers.metrics import Draw
 
 from ._compare import ALPHA, adjusted
-from ._conditions import conditions, records
+from ._conditions import records
 from ._runs import Runs
 from ._statistics import Joint, Number, Table, shared, statistic, table_of
 
@@ -57,12 +59,12 @@ def regimes(runs: Runs, mass: float = 0.9) -> pd.DataFrame:
     """
     rows: list[dict[str, Any]] = []
     shifts: list[tuple[Number, Number, Number]] = []
-    for one in conditions(runs):
+    for one in runs.conditions:
         if not one.target:
             continue
         table = table_of(runs, one)
         try:
-            whole, up, down, shares = _numbers(table)
+            whole, up, down, shares = _numbers(table, runs.draw)
         except ValueFlowError:  # a level is missing, or a whole side
             continue
         low, high = whole.interval(mass)
@@ -118,7 +120,7 @@ def _direction(name: str, shift: Number, q: float, mass: float) -> dict[str, Any
     }
 
 
-def _numbers(table: Table) -> tuple[Number, Number, Number, Number]:
+def _numbers(table: Table, draw: Draw) -> tuple[Number, Number, Number, Number]:
     """Steerability, shifts up and down, and how lopsided the shares are.
 
     The last is half the larger share of the room minus the smaller: positive where they are
@@ -130,11 +132,11 @@ def _numbers(table: Table) -> tuple[Number, Number, Number, Number]:
         for name in ("steerability", "shift_up", "shift_down", "share_up", "share_down")
     )
 
-    def gap(means: FloatArray) -> float:
-        shares = sorted((share_up(means), share_down(means)))
-        return float(HALF * shares[1] - shares[0])
+    def gap(means: FloatArray) -> FloatArray:
+        up, down = share_up(means), share_down(means)
+        return HALF * np.maximum(up, down) - np.minimum(up, down)
 
-    joint = Joint([shared([table])[0]])
+    joint = Joint([shared([table])[0]], draw)
     return (
         joint.number([whole]),
         joint.number([up]),

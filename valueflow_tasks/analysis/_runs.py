@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from valueflow_scorers import IntensityEstimate, JudgeProfile, Panel, ValueFlowError, reestimate
 from valueflow_scorers._calibrate import _shipped_profile as shipped_profile
+from valueflow_scorers._cells import CellDraws
 from valueflow_scorers._compat import released_reestimate
 from valueflow_scorers._errors import unknown
 from valueflow_scorers._plackett_luce import GRID
+from valueflow_scorers._records import FloatArray
+from valueflow_scorers.metrics import draw_cell
 
 from ..settings import Settings
+from ._conditions import Condition, conditions, unsteered
 from ._frame import tidy
 from ._parts import ODD
 from ._run import Problem, Run
@@ -45,6 +49,21 @@ class Runs:
     def frame(self) -> pd.DataFrame:
         """One row per run, answer and value measured; the columns are those of `COLUMNS`."""
         return self._tidy[0]
+
+    @cached_property
+    def known(self) -> Sequence[bool]:
+        """Whether each row of `frame` has a number."""
+        return self.frame["intensity"].notna().tolist()
+
+    @cached_property
+    def conditions(self) -> list[Condition]:
+        """Everything that was measured at one target or none."""
+        return conditions(self.frame)
+
+    @cached_property
+    def unsteered(self) -> list[Condition]:
+        """Level 0 of every model and setting, once."""
+        return unsteered(self.conditions)
 
     @cached_property
     def _by_id(self) -> dict[str, Run]:
@@ -98,8 +117,25 @@ class Runs:
         return run.settings.instrument().panel(value)
 
     @cached_property
-    def _estimates(self) -> dict[int, IntensityEstimate]:
+    def _estimates(self) -> list[IntensityEstimate | None]:
+        return [None] * len(self.frame)
+
+    @cached_property
+    def _drawn(self) -> dict[tuple[int, ...], CellDraws]:
         return {}
+
+    def draw(self, estimates: Sequence[IntensityEstimate], counts: FloatArray) -> CellDraws:
+        """A cell's draws, as `metrics.draw_cell`, kept: several tables rest on the same cells.
+
+        Args:
+            estimates: Some that `estimates` returned.
+            counts: How often each enters each replicate, [replicates, n].
+        """
+        # Estimates are kept, so that their identities stay theirs.
+        key = (hash(counts.tobytes()), *map(id, estimates))
+        if key not in self._drawn:
+            self._drawn[key] = draw_cell(estimates, counts)
+        return self._drawn[key]
 
     def estimates(self, rows: Iterable[int] | None = None) -> list[IntensityEstimate]:
         """Estimates with their likelihoods, recomputed from the saved windows.
@@ -117,13 +153,17 @@ class Runs:
         Raises:
             ValueFlowError: if a row has no estimate.
         """
+        wanted = range(len(self._estimates)) if rows is None else list(rows)
+        fresh = [row for row in wanted if self._estimates[row] is None]
+        if fresh:
+            self._restore(fresh)
+        return [one for row in wanted if (one := self._estimates[row]) is not None]
+
+    def _restore(self, rows: Sequence[int]) -> None:
         frame, saved = self._tidy
-        wanted = list(frame.index if rows is None else rows)
+        chosen = frame.loc[list(rows)]
         groups: dict[tuple[str, str], list[int]] = {}
-        fresh = [row for row in wanted if row not in self._estimates]
-        for row, run, value in zip(
-            fresh, frame["run"].loc[fresh], frame["value"].loc[fresh], strict=True
-        ):
+        for row, run, value in zip(rows, chosen["run"], chosen["value"], strict=True):
             if saved[row] is None:
                 raise ValueFlowError(
                     f"row {row} has no estimate ({frame.reason[row]}): select rows with one"
@@ -131,8 +171,8 @@ class Runs:
             groups.setdefault((str(run), str(value)), []).append(row)
         for (name, value), members in groups.items():
             found = self._restored(self.run(name), value, [saved[row] or {} for row in members])
-            self._estimates.update(zip(members, found, strict=True))
-        return [self._estimates[row] for row in wanted]
+            for row, one in zip(members, found, strict=True):
+                self._estimates[row] = one
 
     def _restored(
         self, run: Run, value: str, saved: Sequence[Mapping[str, Any]]

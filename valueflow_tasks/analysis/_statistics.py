@@ -8,7 +8,7 @@ the metrics which the harnesses print.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,13 +17,18 @@ from scipy.stats import t as student
 from valueflow_scorers import IntensityEstimate, ValueFlowError
 from valueflow_scorers._errors import unknown
 from valueflow_scorers._records import SCALE_END, FloatArray
-from valueflow_scorers.metrics import _Curve, _query, _statistic
+from valueflow_scorers.metrics import (
+    Draw,
+    Function,
+    _Curve,
+    _query,
+    _statistic,
+    bootstrap_counts,
+    draw_cell,
+)
 
-from ._conditions import Condition, bootstrap_counts
+from ._conditions import Condition
 from ._runs import Runs
-
-Function = Callable[[FloatArray], float]
-"""Means by level, in the order of levels -> a number."""
 
 
 @dataclass(frozen=True)
@@ -80,22 +85,22 @@ def statistic(name: str, levels: Sequence[float]) -> Function:
     if (name in _UPWARD and high == zero) or (name in _DOWNWARD and low == zero):
         raise ValueFlowError(f"{name} needs levels on its side of 0; there is {ordered}")
 
-    def up(means: FloatArray) -> float:
-        return float(means[high] - means[zero])
+    def up(means: FloatArray) -> FloatArray:
+        return means[..., high] - means[..., zero]
 
-    def down(means: FloatArray) -> float:
-        return float(means[zero] - means[low])
+    def down(means: FloatArray) -> FloatArray:
+        return means[..., zero] - means[..., low]
 
-    def share_up(means: FloatArray) -> float:
-        return float(np.clip(up(means) / max(SCALE_END - means[zero], 1.0), -1, 1))
+    def share_up(means: FloatArray) -> FloatArray:
+        return np.clip(up(means) / np.maximum(SCALE_END - means[..., zero], 1.0), -1, 1)
 
-    def share_down(means: FloatArray) -> float:
-        return float(np.clip(down(means) / max(means[zero] + SCALE_END, 1.0), -1, 1))
+    def share_down(means: FloatArray) -> FloatArray:
+        return np.clip(down(means) / np.maximum(means[..., zero] + SCALE_END, 1.0), -1, 1)
 
     centred = np.array(ordered) - np.mean(ordered)
     functions: Mapping[str, Function] = {
-        "intensity": lambda means: float(means[zero]),
-        "gain": lambda means: float(centred @ means / (centred @ centred)),
+        "intensity": lambda means: means[..., zero],
+        "gain": lambda means: np.asarray(means @ centred / (centred @ centred)),
         "shift_up": up,
         "shift_down": down,
         "share_up": share_up,
@@ -142,11 +147,12 @@ def combined(tables: Sequence[Table], functions: Sequence[Function]) -> Number:
 class Joint:
     """Means of tables of one value, resampled once with the same queries for many numbers."""
 
-    def __init__(self, tables: Sequence[Table]) -> None:
+    def __init__(self, tables: Sequence[Table], draw: Draw = draw_cell) -> None:
         """Resample.
 
         Args:
             tables: All of one value, panel and profile.
+            draw: How a cell is drawn.
 
         Raises:
             ValueFlowError: if there is no common query.
@@ -158,19 +164,20 @@ class Joint:
         }
         if not joint or not all(joint.values()):
             raise ValueFlowError("no query was scored at every level of what is compared")
-        counts = bootstrap_counts([_query(place) for row in joint.values() for place in row])
-        self._curve = _Curve(joint, counts)  # type: ignore[arg-type]  # any keys that can be sorted
+        counts = bootstrap_counts(_query(place) for row in joint.values() for place in row)
+        self._curve = _Curve(joint, counts, draw)  # type: ignore[arg-type]  # any keys that can be sorted
         self._bounds = np.cumsum([0, *(len(table) for table in tables)])
 
     def number(self, functions: Sequence[Function]) -> Number:
         """Sum over tables of a function of each one's means; one function per table."""
         bounds = self._bounds
 
-        def whole(means: FloatArray) -> float:
-            return sum(
-                function(means[start:end])
+        def whole(means: FloatArray) -> FloatArray:
+            parts = [
+                function(means[..., start:end])
                 for function, start, end in zip(functions, bounds, bounds[1:], strict=False)
-            )
+            ]
+            return np.asarray(np.sum(parts, axis=0))
 
         metric = _statistic(self._curve, whole).metric("")
         stderr = math.nan if metric.stderr is None else metric.stderr
@@ -189,10 +196,9 @@ def _shared_places(tables: Sequence[Table]) -> set[Any]:
 
 
 def _common(table: Table, places: set[Any]) -> Table:
-    return {
-        level: {place: one for place, one in row.items() if place in places}
-        for level, row in table.items()
-    }
+    # Sorted as the metrics' are, so that both draw the same cells.
+    ordered = sorted(places)
+    return {level: {place: row[place] for place in ordered} for level, row in table.items()}
 
 
 def table_of(runs: Runs, condition: Condition, value: str | None = None) -> Table:

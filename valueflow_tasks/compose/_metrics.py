@@ -31,7 +31,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from valueflow_scorers._measure import Measured
 from valueflow_scorers._records import FloatArray
-from valueflow_scorers.metrics import Metric, _counts, _share_metrics
+from valueflow_scorers.metrics import Metric, _share_metrics, bootstrap_counts
 
 from ._per_query import per_query
 from ._sets import KINDS, kind_of
@@ -63,7 +63,7 @@ def composition_metrics(measured: Sequence[Measured]) -> dict[str, Metric]:
     """
     if not measured:
         return {}
-    counts = _counts(sorted({one.query_id for one in measured}))
+    counts = bootstrap_counts(one.query_id for one in measured)
     found = _of_sets(measured, counts)
     by_kind = {
         kind: [one for one in measured if not one.targets or kind_of(one.targets) == kind]

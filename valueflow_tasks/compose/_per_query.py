@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import norm
 from valueflow_scorers import IntensityEstimate
 from valueflow_scorers._measure import Measured, arm_id
-from valueflow_scorers.metrics import Metric, _counts
+from valueflow_scorers.metrics import Metric, bootstrap_counts
 
 from ._shifts import BOUNDS, Shifts
 
@@ -65,6 +65,6 @@ def _mean(name: str, by_query: Mapping[str, Sequence[float]]) -> Metric | None:
 
 def query_composition(measured: Sequence[Measured]) -> dict[str, float]:
     """Plain numbers of one query's answers, for people who read samples."""
-    shifts = Shifts(measured, _counts(sorted({one.query_id for one in measured})))
+    shifts = Shifts(measured, bootstrap_counts(one.query_id for one in measured))
     found = per_query(shifts)
     return {name: one.value for name, one in found.items() if one is not None}

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import spearmanr
 from valueflow_scorers._measure import Measured
 from valueflow_scorers._records import FloatArray
-from valueflow_scorers.metrics import Metric, _counts, _Curve, _scored, profile_metrics
+from valueflow_scorers.metrics import Metric, _Curve, _scored, bootstrap_counts, profile_metrics
 
 from ._leak import is_leaked, tells_sources
 from ._record import ValueProfile
@@ -58,7 +58,7 @@ def agreement(measured: Sequence[Measured], profile: ValueProfile) -> Metric | N
     known = {value: table for value, table in tables.items() if table}
     if len(known) < _FEWEST:
         return None
-    counts = _counts(sorted({one.query_id for one in measured}))
+    counts = bootstrap_counts(one.query_id for one in measured)
     curves = {value: _Curve(table, counts) for value, table in known.items()}
     asked = np.array([profile.scores[value].intensity for value in curves])
     here = _spearman(asked, np.array([curve.point[0] for curve in curves.values()]))

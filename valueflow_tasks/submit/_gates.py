@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from valueflow_scorers import ValueFlowError
 
-from ..analysis import Condition, Run, Runs, conditions, protocol_differences
+from ..analysis import Condition, Run, Runs, protocol_differences
 from ..analysis._protocols import panels_of, protocol_of
 from ..prompts import LEVELS
 from ..settings import measurable_values
@@ -127,7 +127,7 @@ def _one_protocol(runs: Runs) -> Iterator[str]:
 
 def _levels(runs: Runs) -> Iterator[str]:
     """Fewer levels are easier to track: every query has to be put at each."""
-    for one in conditions(runs):
+    for one in runs.conditions:
         if not one.target:
             continue
         put = {level: set(own.get(one.target, ())) for level, own in one.rows.items()}

@@ -12,7 +12,7 @@ from valueflow_scorers._measure import Measured
 from valueflow_scorers._records import fingerprint
 from valueflow_scorers.metrics import MASS, Metric, Place, places, steering_metrics
 
-from ..analysis import Condition, Run, Runs, conditions
+from ..analysis import Condition, Run, Runs
 from ..analysis._protocols import protocol_of
 from ..settings import measurable_values
 
@@ -155,7 +155,7 @@ def systems(runs: Runs) -> list[System]:
     Raises:
         ValueFlowError: if a value lacks a level, so that it has no steerability.
     """
-    steered = sorted((one for one in conditions(runs) if one.target), key=_system_key)
+    steered = sorted((one for one in runs.conditions if one.target), key=_system_key)
     return [_system(runs, list(group)) for _, group in groupby(steered, key=_system_key)]
 
 
