@@ -130,6 +130,31 @@ class Cell:
         joint = normalised(surface).reshape(len(counts), len(_SIGMAS), len(SCALE))
         return np.asarray(joint.sum(axis=1), dtype=float)
 
+    def mixture_posterior(self, shares: FloatArray, background: FloatArray) -> FloatArray:
+        """What is believed of the mean when some responses may not belong to the cell.
+
+        Each comes from the population with its probability, and from a background otherwise:
+        ``L = prod_i (p_i integral L_i N(mu, sigma) + (1 - p_i) integral L_i B)``.
+
+        Args:
+            shares: Probability that each response belongs to it, in (0, 1], [n].
+            background: Density of those that do not, weights on SCALE that sum to one.
+
+        Returns:
+            Weights on SCALE, label error left out.
+        """
+        outside = np.log(np.clip(self._likelihoods[:, INSIDE] @ background, 1e-300, None))
+        with np.errstate(divide="ignore"):  # a share of 1 leaves nothing to the background
+            other = np.log1p(-shares) + outside
+        mixed = np.logaddexp(np.log(shares)[:, None] + self._log_marginals, other[:, None])
+        surface = self._evidence @ mixed + _populations()[1]
+        return np.asarray(normalised(surface).reshape(len(_SIGMAS), len(SCALE)).sum(axis=0))
+
+    def beliefs(self) -> FloatArray:
+        """What is believed of each response by itself, under a flat prior, [n, len(SCALE)]."""
+        inside = self._likelihoods[:, INSIDE]
+        return np.asarray(inside / np.clip(inside.sum(axis=1, keepdims=True), 1e-300, None))
+
     def means(self, counts: FloatArray) -> FloatArray:
         """The mean of each bootstrap replicate, points, [replicates]."""
         return np.asarray(self.posterior(counts) @ SCALE)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from valueflow_scorers import Cell, ValueFlowError
 from valueflow_scorers._measure import Instrument
+from valueflow_scorers._plackett_luce import SCALE
 from valueflow_scorers._posterior import moments
 from valueflow_scorers._records import FloatArray
 
@@ -26,8 +28,10 @@ def fit_profiles(read: Read) -> dict[str, ValueProfile]:
     """Profiles of all groups that were read, drawn toward what they have in common.
 
     The mean of a group's texts on a value is that of a cell (`valueflow_scorers.Cell`): the
-    marginal likelihood under a normal population of texts, here with each text's likelihood raised
-    to its relevance, plus the error of the ruler's labels. With at least FEWEST groups on a value
+    marginal likelihood under a normal population of texts. A text whose relevance was judged by
+    its distance is of that population with its probability only, and otherwise of the group's
+    readings at large (`value_means`), so that what may be about something else makes the mean less
+    sure. The error of the ruler's labels is added. With at least FEWEST groups on a value
     these means are then drawn toward the groups' own mean; with fewer, toward neutral, by the
     spread of the group's means over values (see `_shrink`). Groups that different judges
     measured have no common mean.
@@ -47,10 +51,7 @@ def fit_profiles(read: Read) -> dict[str, ValueProfile]:
                 f"no text of {group!r} could be used ({read.texts[group]} read: "
                 f"{dict(read.unused[group])}): give more texts, or name their values in the file"
             )
-    raw = {
-        group: {value: weighted_mean(own[value]) for value in evaluated_values() if value in own}
-        for group, own in cells.items()
-    }
+    raw = {group: value_means(own) for group, own in cells.items()}
     scores: dict[str, dict[str, ValueScore]] = {}
     for alike in _by_judge(raw, read.built_from):
         drawn = _drawn(alike)
@@ -98,17 +99,43 @@ def _score(
     )
 
 
-def weighted_mean(readings: Sequence[Reading]) -> tuple[float, float]:
-    """Mean of a cell whose responses count by their weights, and its standard error, points.
+@dataclass(frozen=True)
+class _OnValue:
+    """A group's readings on one value."""
+
+    cell: Cell
+    shares: FloatArray
+    """How likely each text is about the value, [n]."""
+
+    def mean(self, elsewhere: FloatArray) -> tuple[float, float]:
+        """Mean of the texts that are about the value, and its standard error, points."""
+        cell = self.cell
+        mean, sd = moments(cell.mixture_posterior(self.shares, elsewhere)[None])
+        shared = float(cell.label_gradient @ cell.label_covariance @ cell.label_gradient)
+        return float(mean[0]), float(np.sqrt(sd[0] ** 2 + shared))
+
+
+def value_means(readings: Mapping[str, Sequence[Reading]]) -> dict[str, tuple[float, float]]:
+    """Mean and standard error of every value of a group, points.
+
+    Texts that are about something else than the value they were measured on read as the group's
+    readings do at large: all of them together, each as much as it is irrelevant, and one
+    reading's worth of not knowing.
+
+    Args:
+        readings: By value.
 
     Raises:
-        ValueFlowError: if they were measured in different ways.
+        ValueFlowError: if one value was measured in different ways.
     """
-    cell = Cell([one.estimate for one in readings])
-    weights = np.array([[one.weight for one in readings]])
-    mean, sd = moments(cell.posterior(weights))
-    shared = float(cell.label_gradient @ cell.label_covariance @ cell.label_gradient)
-    return float(mean[0]), float(np.sqrt(sd[0] ** 2 + shared))
+    found = {
+        value: _OnValue(Cell([one.estimate for one in own]), np.array([one.weight for one in own]))
+        for value, own in readings.items()
+    }
+    beliefs = [(1 - one.shares) @ one.cell.beliefs() for one in found.values()]
+    elsewhere = np.sum(beliefs, axis=0) + 1 / len(SCALE)
+    elsewhere /= elsewhere.sum()
+    return {v: found[v].mean(elsewhere) for v in evaluated_values() if v in found}
 
 
 _Means = Mapping[str, tuple[float, float]]

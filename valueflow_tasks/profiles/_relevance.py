@@ -1,10 +1,11 @@
 """Which values a text is about: its HiVES distances, read as probabilities.
 
-P(about v) is logistic in two numbers: the text's distance from v, and how much nearer another value
-of the same theory is. Its coefficients are fitted on the corpus's development split: a text's own
-value is a hit, the other values of its theory are misses (what it is about in the other theories
-is not labelled). Distances therefore decide twice: a text is measured on the values that it is
-likely enough to be about, and counts in their means as much as it is likely.
+P(about v) is logistic in three numbers: the text's distance from v, and how much nearer another
+value is, of the same theory and of all. Its coefficients are fitted on the corpus's development
+split: a text is about its own value, and about the values of other theories whose leaves share a
+cross-theory concept with its own; all others are misses. Distances therefore decide twice: a text
+is measured on the values that it is likely enough to be about, and counts in their means as much
+as it is likely.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from scipy.special import expit
 from valueflow_scorers._records import FloatArray
 
 from ..hives import HivesEncoder, load_corpus, load_encoder, prototype_values
+from ..hives._concepts import linked_leaves
+from ..hives._levels import theory_hierarchy
 from ._reference import SHIPPED, Reference, shipped, without_logistic
 
 LEAST = 0.2
@@ -39,12 +42,12 @@ def computed(encoder: HivesEncoder) -> Reference:
     plain = without_logistic(encoder)
     corpus = load_corpus().part("dev")
     distances = plain.distances(encoder.encode([text.text for text in corpus.texts]))
-    given, hit = [], []
+    given: list[FloatArray] = []
+    hit: list[bool] = []
     for row, text in zip(_features(distances), corpus.texts, strict=True):
-        for index, value in enumerate(prototype_values()):
-            if _theory(value) == text.place.theory:
-                given.append(row[index])
-                hit.append(value == text.place.value)
+        about = related_values(text.place.leaf)
+        given.extend(row)
+        hit.extend(value in about for value in prototype_values())
     return replace(plain, coefficients=fit_logistic(np.array(given), np.array(hit)))
 
 
@@ -53,19 +56,31 @@ def _named(name: str) -> HivesEncoder:
     return load_encoder(name)
 
 
+@lru_cache(maxsize=1)
+def _value_of() -> dict[str, str]:
+    return {place.leaf: place.value for place in theory_hierarchy().places}
+
+
+def related_values(leaf: str) -> frozenset[str]:
+    """What a text of a leaf is about: its value, and values of other theories with its concepts."""
+    leaves = {leaf, *linked_leaves().get(leaf, ())}
+    return frozenset(_value_of()[one] for one in leaves)
+
+
 def _theory(value: str) -> str:
     return value.partition("/")[0]
 
 
 def _features(distances: FloatArray) -> FloatArray:
-    """1, the distance, and its excess over the theory's nearest value, [texts, values, 3]."""
+    """1, the distance, and its excess over the nearest of the theory and of all, [n, values, 4]."""
     far = distances
     theories = np.array([_theory(value) for value in prototype_values()])
     nearest = np.empty_like(far)
     for theory in set(theories):
         own = theories == theory
         nearest[:, own] = far[:, own].min(axis=1, keepdims=True)
-    return np.stack([np.ones_like(far), far, far - nearest], axis=-1)
+    first = far.min(axis=1, keepdims=True)
+    return np.stack([np.ones_like(far), far, far - nearest, far - first], axis=-1)
 
 
 def fit_logistic(features: FloatArray, hit: FloatArray) -> FloatArray:

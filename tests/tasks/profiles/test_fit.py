@@ -11,7 +11,7 @@ from valueflow_scorers._measure import Instrument
 from valueflow_scorers._plackett_luce import GRID
 
 from valueflow_tasks.profiles import Written, profile_texts
-from valueflow_tasks.profiles._fit import fit_profiles, weighted_mean
+from valueflow_tasks.profiles._fit import fit_profiles, value_means
 from valueflow_tasks.profiles._readings import Read, Reading, read_texts
 from valueflow_tasks.profiles._shrink import population
 from valueflow_tasks.theories import evaluated_values
@@ -81,15 +81,45 @@ def reading(intensity: float, weight: float) -> Reading:
     return Reading("someone", "svt/power", weight, estimate)
 
 
+def mean_of(*readings: Reading) -> tuple[float, float]:
+    return value_means({"svt/power": readings})["svt/power"]
+
+
 def test_distances_decide_how_much_a_text_counts():
     """In the release distances are dropped before they are used."""
-    alike, _ = weighted_mean([reading(6.0, 1.0), reading(-6.0, 1.0)])
-    mostly, _ = weighted_mean([reading(6.0, 1.0), reading(-6.0, 0.1)])
+    alike, _ = mean_of(reading(6.0, 1.0), reading(-6.0, 1.0))
+    mostly, _ = mean_of(reading(6.0, 1.0), reading(-6.0, 0.1))
     assert abs(alike) < 0.3
     assert mostly > 2.5
-    _, sure = weighted_mean([reading(6.0, 1.0), reading(5.0, 1.0)])
-    _, unsure = weighted_mean([reading(6.0, 0.2), reading(5.0, 0.2)])
-    assert unsure > sure
+    _, sure = mean_of(reading(6.0, 1.0), reading(5.0, 1.0))
+    _, unsure = mean_of(reading(6.0, 0.2), reading(5.0, 0.2))
+    assert unsure > 2 * sure
+
+
+def test_texts_that_may_be_about_something_else_do_not_make_a_value_sure():
+    """Forty texts that are unlikely to be about a value tell less of it than two that are."""
+    rng = np.random.default_rng(1)
+    stray = [reading(float(x), 0.2) for x in rng.uniform(-9, 9, 40)]
+    _, of_strays = mean_of(*stray)
+    _, of_two = mean_of(reading(6.0, 1.0), reading(5.0, 1.0))
+    mean, _ = mean_of(*stray, *[reading(6.0 + 0.1 * i, 1.0) for i in range(6)])
+    assert of_strays > of_two
+    assert abs(mean - 6.25) < 0.75
+
+
+def test_intervals_hold_when_texts_are_taken_for_another_value():
+    """A third of the texts are about something else, with its own intensity; shares are right."""
+    rng = np.random.default_rng(2)
+    inside, blind = [], []
+    for _ in range(150):
+        own, other = rng.uniform(-7, 7, 2)
+        about = rng.random(12) < 2 / 3
+        seen = np.where(about, own, other) + 1.5 * rng.standard_normal(12)
+        for shares, kept in ((2 / 3, inside), (1.0, blind)):
+            mean, error = mean_of(*[reading(float(x), shares) for x in seen])
+            kept.append(abs(mean - own) <= 1.645 * error)
+    assert np.mean(inside) >= 0.85
+    assert np.mean(blind) < 0.7
 
 
 def test_what_cannot_be_used_is_counted(make_instrument):
@@ -135,7 +165,7 @@ def test_estimates_of_two_judges_are_never_averaged(make_instrument):
     first = read_texts(texts, exact, evaluated_values()).readings
     second = read_texts(texts, noisy, evaluated_values()).readings
     with pytest.raises(ValueFlowError, match="mixes values, panels or judge profiles"):
-        weighted_mean([*first, *second])
+        mean_of(*first, *second)
 
 
 def test_groups_of_two_judges_are_not_drawn_toward_each_other(make_instrument):
