@@ -1,9 +1,9 @@
 """Dose and response on the bundled model: the prompt arm, the vector arm, and the dial.
 
-`python -m benchmarks.dose_response [--dial] [--judge stances]`. Vectors, layers, doses and dials
-see development queries only; everything in the tables is measured on test queries. The judge
-`stances` knows what the model's sentences were written to express (`benchmarks.stances`); any
-judge of the package, such as `embedded`, can take its place.
+`python -m benchmarks.dose_response [--dial [--samples N]] [--judge stances]`. Vectors, layers,
+doses and dials see development queries only; everything in the tables is measured on test
+queries. The judge `stances` knows what the model's sentences were written to express
+(`benchmarks.stances`); any judge of the package, such as `embedded`, can take its place.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from valueflow_tasks.prompts import LEVELS, steering_text
 from valueflow_tasks.queries import load_queries
 from valueflow_tasks.settings import Settings
 from valueflow_tasks.side_effects import side_effects
-from valueflow_tasks.steering._answer import Loaded, load_model
+from valueflow_tasks.steering._answer import GREEDY, Loaded, Sampling, load_model
 from valueflow_tasks.steering._folder import Fitted
 from valueflow_tasks.steering._trial import Condition, Trial, run_trial
 from valueflow_tasks.steering.calibrate import calibrate_vector
@@ -103,16 +103,19 @@ def response_table(judge: str = STANCES, values: Sequence[str] = VALUES) -> Tabl
     return table
 
 
-def dial_table(judge: str = STANCES, values: Sequence[str] = VALUES) -> Table:
+def dial_table(
+    judge: str = STANCES, values: Sequence[str] = VALUES, sampling: Sampling = GREEDY
+) -> Table:
     """Targets against what was measured on test queries."""
     loaded, instrument = load_model("bundled", device="cpu"), instrument_of(judge)
-    table = Table(title=f"the dial: set on dev, measured on test queries, judge {judge}")
+    drawn = "" if sampling == GREEDY else f", {sampling.samples} answers per query"
+    table = Table(title=f"the dial: set on dev, measured on test queries{drawn}, judge {judge}")
     for heading in ("value", "range on dev", "asked", "90 % interval", "measured", "error", "hit"):
         table.add_column(heading, justify="left" if heading == "value" else "right")
     errors, halves, hits = [], [], 0
     for value in values:
         fitted = fitted_on_dev(loaded, value, instrument)
-        dial, _ = calibrate_vector(loaded, fitted, instrument)
+        dial, _ = calibrate_vector(loaded, fitted, instrument, sampling=sampling)
         low, high = dial.reach
         for share in SHARES:
             asked = low + share * (high - low)
@@ -123,7 +126,8 @@ def dial_table(judge: str = STANCES, values: Sequence[str] = VALUES) -> Table:
                 continue
             spec = trial_spec(loaded, fitted, setting.level, setting.dose)
             conditions = {setting.dose: Condition(spec=spec)}
-            trial = run_trial(loaded, value, load_queries("test"), conditions, instrument)
+            trial = run_trial(loaded, value, load_queries("test"), conditions, instrument,
+                              sampling=sampling)  # fmt: skip
             found = trial.mean(setting.dose)[0]
             hit = setting.low <= found <= setting.high
             errors.append(abs(found - asked))
@@ -136,7 +140,8 @@ def dial_table(judge: str = STANCES, values: Sequence[str] = VALUES) -> Table:
             )  # fmt: skip
     table.caption = (
         f"{hits} of {len(errors)} within the stated interval, mean |error| "
-        f"{np.mean(errors):.2f}, mean half-width {np.mean(halves):.2f} points"
+        f"{np.mean(errors):.2f}, mean half-width {np.mean(halves):.2f} points, "
+        f"{sum(half <= 1.5 for half in halves)} at most 1.5"
     )
     return table
 
@@ -146,9 +151,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--judge", default=STANCES)
     parser.add_argument("--dial", action="store_true", help="the dial in place of the arms")
+    parser.add_argument("--samples", type=int, default=1, help="of the dial, per query")
     given = parser.parse_args()
-    made = dial_table if given.dial else response_table
-    Console(width=150).print(made(given.judge))
+    sampling = Sampling(given.samples, 1.0 if given.samples > 1 else 0.0)
+    table = (
+        dial_table(given.judge, sampling=sampling) if given.dial else response_table(given.judge)
+    )
+    Console(width=150).print(table)
 
 
 if __name__ == "__main__":

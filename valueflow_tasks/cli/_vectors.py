@@ -99,6 +99,14 @@ def fit(
 @click.option("--target", "targets", type=float, multiple=True,
               help="Say where the dial stands for this intensity; repeat.")  # fmt: skip
 @click.option("--judge", default="embedded", show_default=True, help="Judge that measures.")
+@click.option(
+    "--samples",
+    default=1,
+    show_default=True,
+    help="Answers per query: more of them make up for a noisy judge.",
+)
+@click.option("--temperature", default=0.0, show_default=True,
+              help="Of the answers; as the steered runs will have it.")  # fmt: skip
 @answering
 def calibrate(
     folder: Path | None,
@@ -107,11 +115,14 @@ def calibrate(
     arm: str,
     targets: tuple[float, ...],
     judge: str,
+    samples: int,
+    temperature: float,
     batch_size: int,
     device: str | None,
     model_args: str,
 ) -> None:
     """Measure the dose-response curve of FOLDER's vectors, for `steer=value=intensity`."""
+    from ..steering._answer import Sampling
     from ..steering._folder import VectorFolder, dial_file, prompt_dial_file
     from ..steering.calibrate import calibrate_prompts, calibrate_vector
 
@@ -121,16 +132,19 @@ def calibrate(
     asked = _resolved(values) or tuple(known.vectors if known else ())
     if not asked:
         raise ValueFlowError("--arm prompt needs --value, or a FOLDER whose values are meant")
+    sampling = Sampling(samples, temperature)
     loaded = load(model, device, model_args)
     instrument = _instrument(judge)
     for value in asked:
         if arm == "vector" and known is not None:
             dial, trial = calibrate_vector(
-                loaded, known.vector(value), instrument, batch_size=batch_size
+                loaded, known.vector(value), instrument, sampling=sampling, batch_size=batch_size
             )
             kept = dial_file(known.folder, value)
         else:
-            dial, trial = calibrate_prompts(loaded, value, instrument, batch_size=batch_size)
+            dial, trial = calibrate_prompts(
+                loaded, value, instrument, sampling=sampling, batch_size=batch_size
+            )
             kept = prompt_dial_file(dial.model, value, dial.identity)
         dial.save(kept)
         Console().print(curve(dial, trial))

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from valueflow_scorers import ValueFlowError
 
 from ..bundled import model_path
 from ._batch import VectorLibrary, steer_rows
 from ._installed import check_installed
 from ._spec import SteeringSpec
 
+_SEED = 20260103
 _ORIGIN = ("revision", "trust_remote_code", "token", "subfolder", "cache_dir", "local_files_only")
 """Arguments of `from_pretrained` that a tokenizer takes as its model does."""
 
@@ -52,6 +56,36 @@ class Loaded:
         )
 
 
+@dataclass(frozen=True)
+class Sampling:
+    """How many answers each query gets, and how they are drawn.
+
+    Raises:
+        ValueFlowError: for fewer than one, a negative temperature, or several that would be alike.
+    """
+
+    samples: int = 1
+    """Answers per query."""
+    temperature: float = 0.0
+    """0: greedy."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        if self.samples < 1 or not 0 <= self.temperature < math.inf:
+            raise ValueFlowError(
+                f"samples={self.samples}, temperature={self.temperature:g}: give at least one "
+                "answer per query, and a temperature of 0 (greedy) or more"
+            )
+        if self.samples > 1 and self.temperature == 0:
+            raise ValueFlowError(
+                f"samples={self.samples} at temperature 0 are all alike: give a temperature "
+                "above 0, as the runs will have it, or one answer per query"
+            )
+
+
+GREEDY = Sampling()
+
+
 def load_model(name: str, *, device: str | None = None, dtype: str = "auto", **rest: Any) -> Loaded:
     """A model and its tokenizer, ready for batches.
 
@@ -87,8 +121,9 @@ def answer(
     *,
     batch_size: int = 32,
     max_new_tokens: int = 160,
+    temperature: float = 0.0,
 ) -> list[str]:
-    """Greedy answers to user turns.
+    """Answers to user turns; the same call gives the same answers.
 
     Args:
         loaded: The model.
@@ -96,17 +131,23 @@ def answer(
         specs: What steers each by vector; None: nothing.
         batch_size: Rows per batch; specs are mixed in it.
         max_new_tokens: Longest answer.
+        temperature: Of sampling; 0: greedy.
 
     Returns:
         One answer per turn, in order.
     """
     import torch
+    import transformers
 
     given = list(specs) if specs is not None else [None] * len(turns)
     rendered = [loaded.rendered(turn) for turn in turns]
     # Longest first: rows of a batch are then alike, and memory runs out at once or never.
     order = sorted(range(len(turns)), key=lambda index: -len(rendered[index]))
     answers = [""] * len(turns)
+    drawn: dict[str, Any] = {"do_sample": temperature > 0}
+    if temperature > 0:
+        drawn |= {"temperature": temperature, "top_k": 0, "top_p": 1.0}
+        transformers.set_seed(_SEED)
     for start in range(0, len(order), batch_size):
         rows = order[start : start + batch_size]
         ids, mask = loaded.encode([rendered[row] for row in rows])
@@ -117,7 +158,7 @@ def answer(
             out = loaded.model.generate(
                 input_ids=ids,
                 attention_mask=mask,
-                do_sample=False,
+                **drawn,
                 max_new_tokens=max_new_tokens,
                 pad_token_id=loaded.tokenizer.pad_token_id,
             )

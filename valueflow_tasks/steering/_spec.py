@@ -72,6 +72,10 @@ class Promise:
     """The judge that the dial was measured with."""
     profile: str
     """Fingerprint of that judge's profile."""
+    samples: int = 1
+    """Answers per query that the interval is stated for."""
+    temperature: float = 0.0
+    """At which they are drawn; 0: greedy."""
 
 
 @dataclass(frozen=True)

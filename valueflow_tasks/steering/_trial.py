@@ -15,7 +15,7 @@ from valueflow_scorers._records import FloatArray
 from ..prompts import user_turn
 from ..queries import Query
 from ..side_effects import Told
-from ._answer import Loaded, answer
+from ._answer import GREEDY, Loaded, Sampling, answer
 from ._spec import SteeringSpec
 from ._surprise import answer_losses
 
@@ -41,11 +41,13 @@ class Trial:
     queries: tuple[Query, ...]
     """What was asked."""
     answers: Mapping[float, Sequence[str]]
-    """One per query, by dose."""
+    """By dose; the answers to one query stand together."""
     losses: Mapping[float, Sequence[float]]
     """Surprise of each answer to the unsteered model, nats per token, by dose."""
     measured: Mapping[float, Sequence[Measured]]
     """Estimates, by dose."""
+    sampling: Sampling = GREEDY
+    """How many answers each query got."""
 
     @property
     def doses(self) -> tuple[float, ...]:
@@ -73,8 +75,12 @@ class Trial:
 
     def estimates(self, dose: float) -> list[IntensityEstimate]:
         """Scored estimates at a dose."""
-        found = (one.estimates.get(self.value) for one in self.measured[dose])
-        return [one for one in found if one is not None and one.scored]
+        return [estimate for _, estimate in self._scored(dose)]
+
+    def _scored(self, dose: float) -> list[tuple[str, IntensityEstimate]]:
+        """Queries with their scored estimates."""
+        found = ((one.query_id, one.estimates.get(self.value)) for one in self.measured[dose])
+        return [(query, one) for query, one in found if one is not None and one.scored]
 
     def mean(self, dose: float, draws: int = 0) -> tuple[float, float, FloatArray]:
         """Mean intensity at a dose, its standard error, and bootstrap means over queries.
@@ -88,12 +94,17 @@ class Trial:
         Raises:
             ValueFlowError: if no answer at the dose is scored.
         """
-        cell = Cell(self.estimates(dose))
+        scored = self._scored(dose)
+        cell = Cell([estimate for _, estimate in scored])
         point = float(cell.means(np.ones((1, cell.n)))[0])
         rng = np.random.default_rng(_SEED)
-        weights = rng.multinomial(cell.n, np.full(cell.n, 1 / cell.n), size=max(draws, 200))
+        # Queries are drawn with all their answers.
+        queries = {query: place for place, query in enumerate(dict.fromkeys(q for q, _ in scored))}
+        n = len(queries)
+        drawn = rng.multinomial(n, np.full(n, 1 / n), size=max(draws, 200))
+        weights = drawn[:, [queries[query] for query, _ in scored]]
         means = np.asarray(cell.means(weights.astype(float)), dtype=float)
-        spread = float(means.var()) * cell.n / max(1, cell.n - 1)
+        spread = float(means.var()) * n / max(1, n - 1)
         error = float(np.sqrt(max(spread, float(cell.measurement_variance))))
         # Replicates as wide as the error, which the bootstrap alone may fall short of.
         if spread > 0:
@@ -107,7 +118,7 @@ class Trial:
 
     def share_unscored(self, dose: float) -> float:
         """Share of the answers at a dose that have no number."""
-        return 1 - len(self.estimates(dose)) / len(self.queries)
+        return 1 - len(self.estimates(dose)) / len(self.measured[dose])
 
 
 def _intensity(record: Measured, value: str) -> float | None:
@@ -122,6 +133,7 @@ def run_trial(
     conditions: Mapping[float, Condition],
     instrument: Instrument,
     *,
+    sampling: Sampling = GREEDY,
     batch_size: int = 32,
 ) -> Trial:
     """Answer every query under every condition, all mixed in the same batches, and measure.
@@ -132,11 +144,15 @@ def run_trial(
         queries: What to ask.
         conditions: By dose; dose 0 is unsteered.
         instrument: Judge and design.
+        sampling: How many answers each query gets.
         batch_size: Rows per batch.
     """
-    keys = [(dose, query) for query in queries for dose in conditions]
+    keys = [
+        (dose, query) for query in queries for _ in range(sampling.samples) for dose in conditions
+    ]
     turns = [user_turn(query.text, conditions[dose].prompt) for dose, query in keys]
-    texts = answer(loaded, turns, [conditions[d].spec for d, _ in keys], batch_size=batch_size)
+    texts = answer(loaded, turns, [conditions[d].spec for d, _ in keys], batch_size=batch_size,
+                   temperature=sampling.temperature)  # fmt: skip
     plain = [user_turn(query.text) for _, query in keys]
     losses = answer_losses(loaded, plain, texts, batch_size=batch_size)
     asked = [
@@ -153,4 +169,5 @@ def run_trial(
         {dose: [texts[i] for i in rows] for dose, rows in by_dose.items()},
         {dose: [losses[i] for i in rows] for dose, rows in by_dose.items()},
         {dose: [found[i] for i in rows] for dose, rows in by_dose.items()},
+        sampling,
     )

@@ -8,7 +8,7 @@ from valueflow_scorers._measure import Instrument
 
 from ..prompts import LEVELS, steering_text
 from ..queries import Query, load_queries
-from ._answer import Loaded, model_name
+from ._answer import GREEDY, Loaded, Sampling, model_name
 from ._contrast import refuse_test_queries
 from ._folder import Fitted
 from ._trial import Condition, Trial, run_trial
@@ -26,6 +26,7 @@ def calibrate_vector(
     *,
     levels: Sequence[float] | None = None,
     queries: Sequence[Query] | None = None,
+    sampling: Sampling = GREEDY,
     batch_size: int = 32,
 ) -> tuple[Dial, Trial]:
     """Measure the dose-response curve of a fitted vector.
@@ -36,6 +37,7 @@ def calibrate_vector(
         instrument: Measures.
         levels: Real levels to measure at; 13 from -3 to 3 by default.
         queries: Development queries; all 30 by default.
+        sampling: How many answers each gets, drawn as the steered runs will draw them.
         batch_size: Rows per batch.
 
     Raises:
@@ -51,7 +53,8 @@ def calibrate_vector(
         level * per_level: Condition(spec=trial_spec(loaded, fitted, level, level * per_level))
         for level in sorted({0.0, *map(float, steps)})
     }
-    trial = run_trial(loaded, fitted.value, asked, conditions, instrument, batch_size=batch_size)
+    trial = run_trial(loaded, fitted.value, asked, conditions, instrument, sampling=sampling,
+                      batch_size=batch_size)  # fmt: skip
     profile = instrument.judge_profile
     model = model_name(loaded)
     return Dial.from_trial(trial, "vector", fitted.fingerprint, per_level, profile, model), trial
@@ -64,6 +67,7 @@ def calibrate_prompts(
     *,
     method: str = "definition",
     queries: Sequence[Query] | None = None,
+    sampling: Sampling = GREEDY,
     batch_size: int = 32,
 ) -> tuple[Dial, Trial]:
     """Measure the five prompt levels; the dial then names the nearest.
@@ -74,6 +78,7 @@ def calibrate_prompts(
         instrument: Measures.
         method: How prompts steer.
         queries: Development queries; all 30 by default.
+        sampling: How many answers each gets, drawn as the steered runs will draw them.
         batch_size: Rows per batch.
 
     Raises:
@@ -84,6 +89,7 @@ def calibrate_prompts(
     conditions = {
         float(level): Condition(prompt=steering_text(value, level, method)) for level in LEVELS
     }
-    trial = run_trial(loaded, value, asked, conditions, instrument, batch_size=batch_size)
+    trial = run_trial(loaded, value, asked, conditions, instrument, sampling=sampling,
+                      batch_size=batch_size)  # fmt: skip
     model, profile = model_name(loaded), instrument.judge_profile
     return Dial.from_trial(trial, "prompt", method, 1.0, profile, model), trial

@@ -2,9 +2,9 @@
 
 The dose-response curve is measured on development queries, made monotone (isotonic regression
 over the doses, each mean weighted by its precision), and inverted by linear interpolation. The
-stated interval is that of the mean over `n` new queries at the dose: the curve's own error, from
-bootstrap curves fitted in the same way, and the spread of new queries. Error of the panel's
-labels is not in it: the same ruler that made the dial reads the answer.
+stated interval is that of the mean over `n` new queries at the dose, with as many answers each:
+the curve's own error, from bootstrap curves fitted in the same way, and the spread of new queries.
+Error of the panel's labels is not in it: the same ruler that made the dial reads the answer.
 """
 
 from __future__ import annotations
@@ -88,6 +88,10 @@ class Dial:
     """Development queries behind each mean."""
     model: str = ""
     """The model that was steered; empty: as the vector says."""
+    samples: int = 1
+    """Answers per query."""
+    temperature: float = 0.0
+    """At which they were drawn; 0: greedy."""
 
     @classmethod
     def from_trial(
@@ -138,6 +142,8 @@ class Dial:
             tuple(tuple(map(float, monotone(row, weights))) for row in replicates),
             len(trial.queries),
             model,
+            trial.sampling.samples,
+            trial.sampling.temperature,
         )
 
     @property
@@ -153,7 +159,8 @@ class Dial:
 
         Args:
             intensity: What is asked for, points.
-            new_queries: Over how many new queries the mean will be taken.
+            new_queries: Over how many new queries the mean will be taken, each with `samples`
+                answers.
 
         Raises:
             ValueFlowError: if it is out of reach.
@@ -184,7 +191,8 @@ class Dial:
     def promise(self, setting: Setting) -> Promise:
         """What `invert` said, as specs and results keep it."""
         said = (setting.asked, setting.expected, setting.low, setting.high)
-        return Promise(self.value, *said, NEW_QUERIES, self.judge, self.profile)
+        drawn = (self.samples, self.temperature)
+        return Promise(self.value, *said, NEW_QUERIES, self.judge, self.profile, *drawn)
 
     def check_vector(self, vector: Fitted) -> None:
         """Refuse a dial that was measured with another vector.

@@ -15,6 +15,7 @@ from valueflow_tasks.cli import _exchange, _vectors, cli  # noqa: F401  adds the
 from valueflow_tasks.cli._local_model import load, read_arguments
 from valueflow_tasks.steer_request import read_steer
 from valueflow_tasks.steering import SteeringVector, export_gguf, import_gguf
+from valueflow_tasks.steering._answer import Sampling
 from valueflow_tasks.steering._folder import VectorFolder, against_file, vector_file
 
 
@@ -120,6 +121,9 @@ def test_bad_numbers_say_what_to_give(tmp_path: Path) -> None:
         run("calibrate", "--model", "bundled")
     with pytest.raises(ValueFlowError, match="--value"):
         run("calibrate", "--model", "bundled", "--arm", "prompt")
+    with pytest.raises(ValueFlowError, match="all alike"):
+        run("calibrate", "--model", "bundled", "--arm", "prompt", "--value", "svt/power",
+            "--samples", 8)  # fmt: skip
 
 
 def test_arguments_of_the_model_are_read() -> None:
@@ -141,6 +145,7 @@ class KnownTrial:
 
     value, queries, doses = "svt/power", (None,) * 30, (-2.0, -1.0, 0.0, 1.0, 2.0)
     answers = MappingProxyType({dose: ["I would."] for dose in doses})
+    sampling = Sampling(4, 0.7)
 
     def mean(self, dose: float, draws: int) -> tuple[float, float, Any]:
         return 3 * dose, 0.3, np.full(draws, 3 * dose)
@@ -164,6 +169,7 @@ def test_the_prompts_of_a_model_are_calibrated_for_all_runs(
     shown = run("calibrate", "--model", "bundled", "--arm", "prompt", "--value", "svt/power",
                 "--target", 5)  # fmt: skip
     assert "level +2.000, expected +6.0" in shown
+    assert "70 new queries with 4 answers each at temperature 0.7" in " ".join(shown.split())
     assert "left out: level -2.0" in shown
     spec = read_steer("svt/power=+5", model="bundled")
     assert spec is not None

@@ -10,8 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 from valueflow_scorers import ValueFlowError
+from valueflow_scorers._estimated import IntensityEstimate
+from valueflow_scorers._measure import Measured
+from valueflow_scorers._plackett_luce import GRID
 
 from valueflow_tasks.bundled import bundled_model
+from valueflow_tasks.queries import Query
+from valueflow_tasks.steering._answer import GREEDY, Sampling, answer, load_model
 from valueflow_tasks.steering._folder import (
     Fitted,
     VectorFolder,
@@ -20,6 +25,7 @@ from valueflow_tasks.steering._folder import (
     prompt_dial_file,
     vector_file,
 )
+from valueflow_tasks.steering._trial import Trial
 from valueflow_tasks.steering.dial import Dial
 
 DOSES = (-1.2, -0.8, -0.4, 0.0, 0.4, 0.8, 1.2)
@@ -30,6 +36,8 @@ class FakeTrial:
 
     value, doses = "svt/power", DOSES
     queries = (None,) * 30
+
+    sampling = GREEDY
 
     def __init__(self, seed: int, error: float = 0.5, slope: float = 5.0) -> None:
         self.error, self.slope = error, slope
@@ -79,6 +87,63 @@ def test_stated_interval_covers_new_means() -> None:
             hits += setting.low <= new <= setting.high
             total += 1
     assert 0.82 <= hits / total <= 0.97
+
+
+def noisy_trial(samples: int, seed: int) -> Trial:
+    """Thirty queries whose answers scatter by 1 point between, and 6 within."""
+    rng = np.random.default_rng(seed)
+    measured = []
+    for place in range(30):
+        own = rng.normal()
+        for number in range(samples):
+            seen = own + 6 * rng.normal()
+            estimate = IntensityEstimate(
+                float(np.clip(seen, -10, 10)), 0.5, text=f"{place} {number}", value="svt/power",
+                log_likelihood=-0.5 * ((GRID - seen) / 0.5) ** 2,
+                sensitivities=np.zeros(1), label_covariance=np.zeros((1, 1)),
+            )  # fmt: skip
+            measured.append(Measured(str(place), None, 0.0, False, {"svt/power": estimate}))
+    queries = tuple(Query(str(i), "?", "test", "dev") for i in range(30))
+    texts = [""] * len(measured)
+    return Trial("svt/power", queries, {0.0: texts}, {0.0: [0.0] * len(texts)}, {0.0: measured},
+                 Sampling(samples, 1.0))  # fmt: skip
+
+
+def test_more_answers_per_query_make_up_for_a_noisy_judge() -> None:
+    one, eight = noisy_trial(1, 0).mean(0.0)[1], noisy_trial(8, 0).mean(0.0)[1]
+    assert eight < 0.6 * one
+    # Queries are resampled whole: their own scatter stays.
+    assert eight > 1.0 / np.sqrt(30)
+
+
+def test_errors_of_several_answers_per_query_are_right() -> None:
+    found = [noisy_trial(4, seed).mean(0.0) for seed in range(60)]
+    stated = np.mean([error for _, error, _ in found])
+    assert stated == pytest.approx(np.std([point for point, _, _ in found]), rel=0.3)
+
+
+def test_several_answers_are_drawn_alike_every_time_and_differ() -> None:
+    loaded = load_model("bundled", device="cpu")
+    turns = ["Would you lead the group?"] * 4
+    drawn = answer(loaded, turns, temperature=1.0, max_new_tokens=24)
+    assert len(set(drawn)) > 1
+    assert answer(loaded, turns, temperature=1.0, max_new_tokens=24) == drawn
+    assert len(set(answer(loaded, turns, max_new_tokens=24))) == 1
+
+
+def test_several_greedy_answers_are_refused() -> None:
+    with pytest.raises(ValueFlowError, match="all alike: give a temperature"):
+        Sampling(8)
+    with pytest.raises(ValueFlowError, match="at least one answer"):
+        Sampling(0)
+
+
+def test_what_was_drawn_stands_in_the_dial_and_its_promises() -> None:
+    trial = FakeTrial(0)
+    trial.sampling = Sampling(8, 0.7)
+    one = Dial.from_trial(trial, "vector", "f", 0.4, Profile())  # type: ignore[arg-type]
+    promise = one.promise(one.invert(1.0))
+    assert (promise.samples, promise.temperature) == (8, 0.7)
 
 
 def test_out_of_reach_is_said_not_clamped() -> None:
