@@ -1,30 +1,46 @@
-"""Metrics over measured answers, the same in every harness.
-
-Means are population means of cells (`valueflow_scorers.Cell`). The error of anything
-computed from them is a paired bootstrap over queries plus, to first order, the errors of
-the panels' labels, which all answers share. A query that was answered several times under
-the same steering enters with all its answers and is resampled as a whole.
-"""
+"""Metrics over measured answers, the same in every harness (errors: see `_curves`)."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-from scipy.stats import kendalltau, norm
+from scipy.stats import kendalltau
 
-from ._cells import Cell, CellDraws
+from ._curves import (
+    MASS,
+    Curve,
+    Draw,
+    Draws,
+    Function,
+    Metric,
+    Place,
+    bootstrap_counts,
+    draw_cell,
+    mean_of,
+    places,
+    statistic,
+)
 from ._estimated import IntensityEstimate
-from ._measure import Measured, arm_id
+from ._measure import Measured
 from ._records import SCALE_END, FloatArray
 
-MASS = 0.9
-"""Of the intervals that metrics carry."""
-_REPLICATES = 400
+__all__ = [
+    "HIGHER_IS_BETTER",
+    "MASS",
+    "Metric",
+    "Place",
+    "mean_over_queries",
+    "places",
+    "profile_metrics",
+    "query_numbers",
+    "steering_metrics",
+    "value_slug",
+]
+
+_SHARE = (0.0, 1.0)
+
 _DRAWS = 200
 _ROOM = 1.0  # points that must be left for a share of the room to mean anything
 
@@ -43,189 +59,9 @@ HIGHER_IS_BETTER: Mapping[str, bool | None] = {
 """Raw intensity has no good direction; only steerability and tracking are ever ranked."""
 
 
-@dataclass(frozen=True)
-class Metric:
-    """A number with its error."""
-
-    value: float
-    """The number."""
-    stderr: float | None
-    """Standard error; None when there are too few answers to tell."""
-    n: int
-    """Queries that entered."""
-    bounds: tuple[float, float] = (-math.inf, math.inf)
-    """What the number can be at most and at least; intervals stay inside."""
-
-    def interval(self, mass: float = MASS) -> tuple[float, float] | None:
-        """Value ± z·stderr, or None without a standard error."""
-        if self.stderr is None:
-            return None
-        half = float(norm.ppf(0.5 + mass / 2)) * self.stderr
-        low, high = self.bounds
-        return max(low, self.value - half), min(high, self.value + half)
-
-
-_INTENSITY = (-SCALE_END, SCALE_END)
-_UNIT = (-1.0, 1.0)
-_SHARE = (0.0, 1.0)
-_BOUNDS: Mapping[str, tuple[float, float]] = {
-    "intensity": _INTENSITY,
-    "strength": (0.0, SCALE_END),
-    "steerability": _UNIT,
-    "steerability_up": _UNIT,
-    "steerability_down": _UNIT,
-    "tracking": _UNIT,
-}
-
-
 def value_slug(value: str) -> str:
     """`svt/self-direction` -> `svt_self_direction`, as names of metrics and tasks have it."""
     return value.replace("/", "_").replace("-", "_")
-
-
-Place = tuple[str, int]
-"""Where an answer stands in a cell: its query, and how many answers to it came before."""
-
-
-def places(measured: Sequence[Measured]) -> Iterator[tuple[Place, Measured]]:
-    """Answers with their places; the n-th answers to a query under each steering are a set.
-
-    Answers to one query under one steering are exchangeable, so it does not matter which ones
-    are put together.
-    """
-    before: Counter[tuple[str, str]] = Counter()
-    for one in measured:
-        targets = one.targets or ({one.target: one.level} if one.target else {})
-        arm = (one.query_id, arm_id(targets))
-        yield (one.query_id, before[arm]), one
-        before[arm] += 1
-
-
-def _query(place: Place | str) -> str:
-    return place if isinstance(place, str) else place[0]
-
-
-Draw = Callable[[Sequence[IntensityEstimate], FloatArray], CellDraws]
-"""Estimates of a cell, and how often each enters each replicate [replicates, n] -> its draws."""
-
-Function = Callable[[FloatArray], FloatArray]
-"""Means by level [..., levels], in the order of levels -> a number [...]."""
-
-
-def draw_cell(estimates: Sequence[IntensityEstimate], counts: FloatArray) -> CellDraws:
-    """A cell's draws, computed anew."""
-    return Cell(estimates).draws(counts)
-
-
-class _Curve:
-    """The answers for one value at each level, and the resampled means of their cells."""
-
-    def __init__(
-        self,
-        answers: Mapping[float, Mapping[Any, IntensityEstimate]],
-        counts: Mapping[str, FloatArray],
-        draw: Draw = draw_cell,
-    ) -> None:
-        """Collect cells.
-
-        Args:
-            answers: Level -> place (or query, where each has one answer) -> estimate.
-            counts: How often each query enters each replicate, [replicates].
-            draw: How a cell is drawn; another one may remember what it drew before.
-        """
-        self.levels = sorted(answers)
-        self.cells = {
-            level: draw(
-                list(answers[level].values()),
-                np.stack([counts[_query(place)] for place in answers[level]], axis=1),
-            )
-            for level in self.levels
-        }
-        self.queries = max(
-            (len({_query(place) for place in answers[level]}) for level in self.levels), default=0
-        )
-        self.point = np.array([self.cells[level].point for level in self.levels])
-        self.replicates = np.stack([self.cells[level].replicates for level in self.levels], axis=1)
-
-    def slopes(self, function: Function) -> FloatArray:
-        """Change of function(means) per point of each cell's mean, [levels]."""
-        steps = 0.01 * np.eye(len(self.levels))
-        return (function(self.point + steps) - function(self.point - steps)) / 0.02
-
-    def shared_variance(self, slopes: FloatArray) -> float:
-        """Variance that errors of the panel's labels add, points²."""
-        cells = [self.cells[level] for level in self.levels]
-        gradient = np.asarray(
-            sum(slope * cell.label_gradient for slope, cell in zip(slopes, cells, strict=True))
-        )
-        return float(gradient @ cells[0].label_covariance @ gradient)
-
-    def least_variance(self, slopes: FloatArray) -> float:
-        """Variance below which the answers' own errors do not let an error fall, points².
-
-        A bootstrap knows nothing of errors that identical answers share, and nothing at all
-        when there is one query.
-        """
-        own = [
-            self.cells[level].posterior_variance if self.queries < 2
-            else self.cells[level].measurement_variance
-            for level in self.levels
-        ]  # fmt: skip
-        return float(slopes**2 @ np.array(own))
-
-
-@dataclass(frozen=True)
-class _Draws:
-    """A statistic with its bootstrap replicates and the variances that come on top."""
-
-    point: float
-    replicates: FloatArray
-    shared_variance: float
-    least_variance: float
-    n: int
-
-    def metric(self, name: str) -> Metric:
-        # The bootstrap's variance is short by (n - 1) / n, and zero for one query.
-        spread = float(np.var(self.replicates)) * self.n / (self.n - 1) if self.n > 1 else 0.0
-        variance = max(spread, self.least_variance) + self.shared_variance
-        bounds = _BOUNDS.get(name, (-math.inf, math.inf))
-        # Where nothing varies and nothing errs, the error is unknown rather than zero.
-        return Metric(self.point, math.sqrt(variance) if variance > 0 else None, self.n, bounds)
-
-
-def _statistic(curve: _Curve, function: Function) -> _Draws:
-    slopes = curve.slopes(function)
-    return _Draws(
-        float(function(curve.point)),
-        function(curve.replicates),
-        curve.shared_variance(slopes),
-        curve.least_variance(slopes),
-        curve.queries,
-    )
-
-
-def _mean_of(draws: Sequence[_Draws]) -> _Draws:
-    """Mean over values: answers are paired, panels are independent."""
-    return _Draws(
-        float(np.mean([one.point for one in draws])),
-        np.mean([one.replicates for one in draws], axis=0),
-        sum(one.shared_variance for one in draws) / len(draws) ** 2,
-        sum(one.least_variance for one in draws) / len(draws) ** 2,
-        min(one.n for one in draws),
-    )
-
-
-def bootstrap_counts(queries: Iterable[str]) -> dict[str, FloatArray]:
-    """How often each query enters each bootstrap replicate: the same for everything compared.
-
-    Args:
-        queries: Ids; their order does not matter, nor how often one is named.
-    """
-    ordered = sorted(set(queries))
-    n = len(ordered)
-    rng = np.random.default_rng(20260101)
-    drawn = rng.multinomial(n, np.full(n, 1 / n), size=_REPLICATES).astype(float)
-    return {query: drawn[:, i] for i, query in enumerate(ordered)}
 
 
 _Table = Mapping[float, Mapping[Place, IntensityEstimate]]
@@ -264,11 +100,11 @@ def profile_metrics(
     for value in values:
         table = _scored(measured, value, None)
         if 0.0 in table:
-            curve = _Curve({0.0: table[0.0]}, counts, draw)
-            found[f"intensity_{value_slug(value)}"] = _statistic(curve, _first).metric("intensity")
-            strengths.append(_statistic(curve, _first_absolute))
+            curve = Curve({0.0: table[0.0]}, counts, draw)
+            found[f"intensity_{value_slug(value)}"] = statistic(curve, _first).metric("intensity")
+            strengths.append(statistic(curve, _first_absolute))
     if strengths:
-        found = {"strength": _mean_of(strengths).metric("strength"), **found}
+        found = {"strength": mean_of(strengths).metric("strength"), **found}
     return found | _share_metrics(measured, values)
 
 
@@ -313,7 +149,7 @@ def steering_metrics(
                  "intensity", "leakage"):  # fmt: skip
         draws = [own[name] for own in per_value.values() if name in own]
         if draws:
-            found[name] = _mean_of(draws).metric(name)
+            found[name] = mean_of(draws).metric(name)
     found |= _share_metrics(measured, values)
     if len(values) > 1:
         for value, own in per_value.items():
@@ -324,16 +160,16 @@ def steering_metrics(
 
 def _value_draws(
     measured: Sequence[Measured], value: str, counts: Mapping[str, FloatArray], draw: Draw
-) -> dict[str, _Draws]:
+) -> dict[str, Draws]:
     table = _scored(measured, value, value)
-    found: dict[str, _Draws] = {}
+    found: dict[str, Draws] = {}
     if 0.0 in table:
-        found["intensity"] = _statistic(_Curve({0.0: table[0.0]}, counts, draw), _first)
+        found["intensity"] = statistic(Curve({0.0: table[0.0]}, counts, draw), _first)
     whole = _complete(table)
     if whole is None:
         return found
-    curve = _Curve(whole, counts, draw)
-    found["gain"] = _statistic(curve, _slope(curve.levels))
+    curve = Curve(whole, counts, draw)
+    found["gain"] = statistic(curve, _slope(curve.levels))
     found["tracking"] = _tracking(whole, counts)
     found |= _steerability(curve)
     off = [
@@ -341,7 +177,7 @@ def _value_draws(
         for other in sorted({v for one in measured if one.target == value for v in one.estimates})
         if other != value
     ]
-    leaks = [_Curve(one, counts, draw) for one in off if one is not None]
+    leaks = [Curve(one, counts, draw) for one in off if one is not None]
     if leaks and abs(found["gain"].point) > 1e-6:
         found["leakage"] = _leakage(leaks, found["gain"])
     return found
@@ -366,7 +202,7 @@ def _slope(levels: Sequence[float]) -> Function:
     return lambda means: np.asarray(means @ weights)
 
 
-def _steerability(curve: _Curve) -> dict[str, _Draws]:
+def _steerability(curve: Curve) -> dict[str, Draws]:
     """Share of the room that steering uses in each direction, and their mean."""
     low, middle, high = (curve.levels.index(level) for level in (-2.0, 0.0, 2.0))
 
@@ -388,11 +224,11 @@ def _steerability(curve: _Curve) -> dict[str, _Draws]:
     def both(means: FloatArray) -> FloatArray:
         return np.asarray(np.mean([function(means) for function in functions], axis=0))
 
-    found = {name: _statistic(curve, function) for name, function in parts.items()}
-    return {"steerability": _statistic(curve, both), **found}
+    found = {name: statistic(curve, function) for name, function in parts.items()}
+    return {"steerability": statistic(curve, both), **found}
 
 
-def _tracking(table: _Table, counts: Mapping[str, FloatArray]) -> _Draws:
+def _tracking(table: _Table, counts: Mapping[str, FloatArray]) -> Draws:
     """Kendall's tau-b of level asked and intensity measured, per query, averaged."""
     known = list(table[0.0])
     taus, variances = [], []
@@ -408,7 +244,7 @@ def _tracking(table: _Table, counts: Mapping[str, FloatArray]) -> _Draws:
     totals = np.maximum(weights.sum(axis=1), 1)
     queries = len({query for query, _ in known})
     least = sum(variances) / len(known) ** 2
-    return _Draws(float(np.mean(taus)), weights @ np.array(taus) / totals, 0.0, least, queries)
+    return Draws(float(np.mean(taus)), weights @ np.array(taus) / totals, 0.0, least, queries)
 
 
 def _tau_variance(answers: Mapping[float, IntensityEstimate]) -> float:
@@ -422,16 +258,16 @@ def _tau_variance(answers: Mapping[float, IntensityEstimate]) -> float:
     return float(np.var(agree.mean(axis=1)))
 
 
-def _leakage(off: Sequence[_Curve], on: _Draws) -> _Draws:
+def _leakage(off: Sequence[Curve], on: Draws) -> Draws:
     """Mean |off-target slope| per point of on-target slope."""
-    slopes = [_statistic(curve, _slope(curve.levels)) for curve in off]
+    slopes = [statistic(curve, _slope(curve.levels)) for curve in off]
     shift = np.mean([np.abs(one.replicates) for one in slopes], axis=0)
     target = np.maximum(np.abs(on.replicates), 1e-6)
     point = float(np.mean([abs(one.point) for one in slopes]))
     variance = sum(one.shared_variance for one in slopes) / len(slopes) ** 2
     least = sum(one.least_variance for one in slopes) / len(slopes) ** 2
     square = on.point**2
-    return _Draws(point / abs(on.point), shift / target, variance / square, least / square, on.n)
+    return Draws(point / abs(on.point), shift / target, variance / square, least / square, on.n)
 
 
 def _share_metrics(measured: Sequence[Measured], values: Sequence[str]) -> dict[str, Metric]:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from valueflow_scorers._curves import bootstrap_counts
 from valueflow_scorers._measure import Measured, arm_id
 from valueflow_scorers._records import FloatArray
-from valueflow_scorers.metrics import bootstrap_counts
 
 from ..compose import composition_metrics as metrics_of
 from ..compose import kind_of

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.optimize import isotonic_regression
 from valueflow_scorers import ValueFlowError
+from valueflow_scorers._curves import Curve, bootstrap_counts, query_of
 from valueflow_scorers._records import FloatArray
-from valueflow_scorers.metrics import _Curve, _query, bootstrap_counts
 
 from ._compare import ALPHA, adjusted
 from ._conditions import records
@@ -113,7 +113,7 @@ def _movement(table: Table, mass: float, share: float) -> dict[str, Any]:
     ends = {place: common[place] for place in (places[0], places[-1])}
     found = combined([ends], [lambda means: means[..., 1] - means[..., 0]])
     low, high = found.interval(mass)
-    curve = _Curve(common, bootstrap_counts([_query(one) for one in answers]))
+    curve = Curve(common, bootstrap_counts([query_of(one) for one in answers]))
     arrivals = [arrival(places, means, share) for means in curve.replicates]
     tail = (1 - mass) / 2
     known = np.array([one for one in arrivals if not math.isnan(one)] or [math.nan])

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from valueflow_scorers import ValueFlowError
+from valueflow_scorers._curves import Draw
 from valueflow_scorers._records import FloatArray
-from valueflow_scorers.metrics import Draw
 
 from ._compare import ALPHA, adjusted
 from ._conditions import records

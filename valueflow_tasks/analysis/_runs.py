@@ -13,10 +13,10 @@ from valueflow_scorers import IntensityEstimate, JudgeProfile, Panel, ValueFlowE
 from valueflow_scorers._calibrate import _shipped_profile as shipped_profile
 from valueflow_scorers._cells import CellDraws
 from valueflow_scorers._compat import released_reestimate
+from valueflow_scorers._curves import draw_cell
 from valueflow_scorers._errors import unknown
 from valueflow_scorers._plackett_luce import GRID
 from valueflow_scorers._records import FloatArray
-from valueflow_scorers.metrics import draw_cell
 
 from ..settings import Settings
 from ._conditions import Condition, conditions, unsteered
@@ -125,7 +125,7 @@ class Runs:
         return {}
 
     def draw(self, estimates: Sequence[IntensityEstimate], counts: FloatArray) -> CellDraws:
-        """A cell's draws, as `metrics.draw_cell`, kept: several tables rest on the same cells.
+        """A cell's draws, as `draw_cell`, kept: several tables rest on the same cells.
 
         Args:
             estimates: Some that `estimates` returned.

@@ -15,17 +15,10 @@ from typing import Any
 import numpy as np
 from scipy.stats import t as student
 from valueflow_scorers import IntensityEstimate, ValueFlowError
+from valueflow_scorers._curves import Curve, Draw, Function, bootstrap_counts, draw_cell, query_of
+from valueflow_scorers._curves import statistic as drawn
 from valueflow_scorers._errors import unknown
 from valueflow_scorers._records import SCALE_END, FloatArray
-from valueflow_scorers.metrics import (
-    Draw,
-    Function,
-    _Curve,
-    _query,
-    _statistic,
-    bootstrap_counts,
-    draw_cell,
-)
 
 from ._conditions import Condition
 from ._runs import Runs
@@ -164,8 +157,8 @@ class Joint:
         }
         if not joint or not all(joint.values()):
             raise ValueFlowError("no query was scored at every level of what is compared")
-        counts = bootstrap_counts(_query(place) for row in joint.values() for place in row)
-        self._curve = _Curve(joint, counts, draw)  # type: ignore[arg-type]  # any keys that can be sorted
+        counts = bootstrap_counts(query_of(place) for row in joint.values() for place in row)
+        self._curve = Curve(joint, counts, draw)  # type: ignore[arg-type]  # any keys that can be sorted
         self._bounds = np.cumsum([0, *(len(table) for table in tables)])
 
     def number(self, functions: Sequence[Function]) -> Number:
@@ -179,7 +172,7 @@ class Joint:
             ]
             return np.asarray(np.sum(parts, axis=0))
 
-        metric = _statistic(self._curve, whole).metric("")
+        metric = drawn(self._curve, whole).metric("")
         stderr = math.nan if metric.stderr is None else metric.stderr
         return Number(metric.value, stderr, metric.n)
 

@@ -29,9 +29,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+from valueflow_scorers._curves import bootstrap_counts
 from valueflow_scorers._measure import Measured
 from valueflow_scorers._records import FloatArray
-from valueflow_scorers.metrics import Metric, _share_metrics, bootstrap_counts
+from valueflow_scorers.metrics import Metric, _share_metrics
 
 from ._per_query import per_query
 from ._sets import KINDS, kind_of

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy.stats import norm
 from valueflow_scorers import IntensityEstimate
+from valueflow_scorers._curves import Metric, bootstrap_counts
 from valueflow_scorers._measure import Measured, arm_id
-from valueflow_scorers.metrics import Metric, bootstrap_counts
 
 from ._shifts import BOUNDS, Shifts
 

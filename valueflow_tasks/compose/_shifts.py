@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 from valueflow_scorers import IntensityEstimate
+from valueflow_scorers._curves import Curve, Metric, Place, places
 from valueflow_scorers._measure import Measured, arm_id
 from valueflow_scorers._records import FloatArray
-from valueflow_scorers.metrics import Metric, Place, _Curve, places
 
 _FREE = (-math.inf, math.inf)
 BOUNDS = {"additivity_r2": (0.0, 1.0), "sign_agreement": (0.0, 1.0), "all_met": (0.0, 1.0)}
@@ -77,7 +77,7 @@ class Shifts:
             arms.setdefault(point.cells, set()).update(_arms(point.targets))
         # Sorted arms are the order of a curve's means.
         self.curves = {
-            (value, answers): _Curve(_kept(self.tables[value], named, answers), counts)  # type: ignore[arg-type]
+            (value, answers): Curve(_kept(self.tables[value], named, answers), counts)  # type: ignore[arg-type]
             for (value, answers), named in arms.items()
         }
         self.n = max((curve.queries for curve in self.curves.values()), default=0)
@@ -119,7 +119,7 @@ class Shifts:
             ]
         )
 
-    def _error(self, curve: _Curve, a: FloatArray, b: FloatArray) -> float:
+    def _error(self, curve: Curve, a: FloatArray, b: FloatArray) -> float:
         n = curve.queries
         drawn = np.cov(curve.replicates @ a, curve.replicates @ b)[0, 1] * n / max(n - 1, 1)
         floor = curve.least_variance((np.abs(a * b)) ** 0.5 * np.sign(a * b).clip(0))
@@ -210,11 +210,11 @@ def _kept(table: Table, arms: Iterable[str], answers: frozenset[Place]) -> Table
     }
 
 
-def _gradient(curve: _Curve, weights: FloatArray) -> FloatArray:
+def _gradient(curve: Curve, weights: FloatArray) -> FloatArray:
     """Change of weighted means per point of each label, [texts]."""
     pairs = zip(weights, curve.levels, strict=True)
     return np.asarray(sum(weight * curve.cells[arm].label_gradient for weight, arm in pairs))
 
 
-def _label_covariance(curve: _Curve) -> FloatArray:
+def _label_covariance(curve: Curve) -> FloatArray:
     return curve.cells[curve.levels[0]].label_covariance

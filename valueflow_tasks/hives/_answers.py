@@ -26,6 +26,8 @@ class RatedAnswer:
     """Of the text; it can be placed on several values."""
     value: str
     """The value."""
+    home: str
+    """The value that the text was written about."""
     intensity: float
     """Mean of the passes' placements, points on [-10, 10]."""
     query: str
@@ -54,6 +56,7 @@ def load_answers() -> tuple[RatedAnswer, ...]:
         RatedAnswer(
             name,
             value,
+            texts[name]["value"],
             fmean(numbers),
             texts[name]["query"],
             texts[name]["text"],

@@ -10,6 +10,11 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from ._levels import Hierarchy
+
 
 @dataclass(frozen=True)
 class Concept:
@@ -64,3 +69,14 @@ def linked_leaves() -> Mapping[str, frozenset[str]]:
                 other for other in concept.leaves if other.partition("/")[0] != theory
             )
     return {leaf: frozenset(others) for leaf, others in found.items()}
+
+
+def unrelated_values(hierarchy: Hierarchy) -> NDArray[np.bool_]:
+    """Pairs of values that share neither a group nor a concept, [values, values]."""
+    related = np.eye(len(hierarchy.values), dtype=bool)
+    for one, first in enumerate(hierarchy.places):
+        linked = linked_leaves().get(first.leaf, frozenset())
+        for other, second in enumerate(hierarchy.places):
+            if hierarchy.shared[one, other] or second.leaf in linked:
+                related[hierarchy.value_of[one], hierarchy.value_of[other]] = True
+    return np.asarray(~(related | related.T))

@@ -61,6 +61,8 @@ class TrainConfig:
     """On the adapters' input."""
     axes_weight: float = 1.0
     """Of the strength on the value's axis; 0: no axes."""
+    axes_elsewhere: float = 0.0
+    """Of reading 0 on values that have nothing to do with a text's own, relative to that."""
     axes_learning_rate: float = 0.02
     """Of the axes, which start at 0."""
     levels: tuple[float, float, float] = (0.5, 0.75, 1.0)

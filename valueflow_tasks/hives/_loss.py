@@ -15,6 +15,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from ._concepts import unrelated_values
 from ._levels import LEVELS, Hierarchy
 
 
@@ -67,34 +68,68 @@ def level_losses(
     return found
 
 
+@dataclass(frozen=True)
+class AxesWeights:
+    """What the values' axes count."""
+
+    own: float = 0.0
+    """Of the squared error of the strength on a text's own value; 0: there are no axes."""
+    elsewhere: float = 0.0
+    """Of the squared readings on values that have nothing to do with it, relative to `own`: a
+    text about one thing is neutral about another."""
+
+
+def axes_error(
+    axes: Tensor, position: Tensor, wanted: Tensor, apart: Tensor, elsewhere: float
+) -> Tensor:
+    """How far readings are from what they should be.
+
+    Args:
+        axes: Readings, the shared one last, [n, values + 1].
+        position: Of the value that is known of each text, [n].
+        wanted: What it should read there; 1 is clear support, [n].
+        apart: Values on which each text should read 0, [n, values], 1 or 0.
+        elsewhere: Weight of the latter.
+    """
+    read = axes[:, :-1] + axes[:, -1:]
+    error = (read.gather(1, position[:, None])[:, 0] - wanted).square().mean()
+    if elsewhere:
+        count = apart.sum(dim=1).clamp(min=1)
+        error = error + elsewhere * ((read.square() * apart).sum(dim=1) / count).mean()
+    return error
+
+
 class HierarchyLoss(nn.Module):
     """Stage 1: all levels, the bound, and the strength on the value's axis."""
 
     shared: Tensor
     value_of: Tensor
+    unrelated: Tensor
 
     def __init__(
         self,
         model: nn.Module,
         hierarchy: Hierarchy,
         weights: HierarchyWeights,
-        axes_weight: float = 0.0,
+        axes: AxesWeights = AxesWeights(),
         weight: float = 1.0,
     ) -> None:
         """Prepare the loss.
 
         Args:
-            model: A sentence encoder; with `axes_weight` it also gives `axes`, [n, values + 1].
+            model: A sentence encoder; with weights of axes it also gives `axes`, [n, values + 1].
             hierarchy: Of the labels.
             weights: Of the levels.
-            axes_weight: Of the squared error of signed strength, in half points of -2 to 2.
+            axes: Of signed strength, in half points of -2 to 2.
             weight: Of all parts together.
         """
         super().__init__()
         self.model, self.weights = model, weights
-        self.axes_weight, self.weight = axes_weight, weight
+        self.axes, self.weight = axes, weight
+        apart = torch.from_numpy(unrelated_values(hierarchy)).float()
         self.register_buffer("shared", torch.from_numpy(hierarchy.shared), persistent=False)
         self.register_buffer("value_of", torch.from_numpy(hierarchy.value_of), persistent=False)
+        self.register_buffer("unrelated", apart, persistent=False)
 
     def forward(self, features: list[dict[str, Tensor]], labels: Tensor) -> dict[str, Tensor]:
         """Loss by part.
@@ -124,27 +159,50 @@ class HierarchyLoss(nn.Module):
         # The finer loss is held fixed: the bound moves the coarser level and stops nobody.
         hinges = [torch.relu(coarse - fine.detach()) for coarse, fine in pairwise(levels)]
         parts["bound"] = self.weights.bound * torch.stack(hinges).sum()
-        if self.axes_weight:
-            axes = output["axes"].float()
-            read = axes.gather(1, self.value_of[leaf][:, None])[:, 0] + axes[:, -1]
-            parts["axes"] = self.axes_weight * (read - direction * strength / 2).square().mean()
+        if self.axes.own:
+            value = self.value_of[leaf]
+            wanted = direction * strength / 2
+            apart = self.unrelated[value]
+            error = axes_error(output["axes"].float(), value, wanted, apart, self.axes.elsewhere)
+            parts["axes"] = self.axes.own * error
         return parts
 
 
 class AxesLoss(nn.Module):
     """The strength of texts on a value's axis: statements that name it, answers that were rated."""
 
-    def __init__(self, model: nn.Module, part: str, weight: float) -> None:
-        """Prepare the loss: the squared error, times a weight, under the name of its part."""
+    unrelated: Tensor
+
+    def __init__(
+        self, model: nn.Module, hierarchy: Hierarchy, part: str, axes: AxesWeights, weight: float
+    ) -> None:
+        """Prepare the loss.
+
+        Args:
+            model: Gives `axes`, [n, values + 1].
+            hierarchy: Of the values.
+            part: The loss's name.
+            axes: Weights of the axes.
+            weight: Of the whole.
+        """
         super().__init__()
-        self.model, self.part, self.weight = model, part, weight
+        self.model, self.part, self.axes, self.weight = model, part, axes, weight
+        apart = torch.from_numpy(unrelated_values(hierarchy)).float()
+        self.register_buffer("unrelated", apart, persistent=False)
 
     def forward(self, features: list[dict[str, Tensor]], labels: Tensor) -> dict[str, Tensor]:
-        """The loss; labels are the value's position and what it should read, [n, 2]."""
+        """The loss.
+
+        Args:
+            features: One entry, the tokenised texts.
+            labels: The value's position, what the text should read on it, and whether the value
+                is what the text is about (1 or 0: what else it is about is then not known), [n, 3].
+        """
         axes = self.model(features[0])["axes"].float()
-        position, wanted = labels[:, :1].long(), labels[:, 1].float()
-        read = axes.gather(1, position)[:, 0] + axes[:, -1]
-        return {self.part: self.weight * (read - wanted).square().mean()}
+        position, home = labels[:, 0].long(), labels[:, 2:].float()
+        apart = self.unrelated[position] * home
+        error = axes_error(axes, position, labels[:, 1].float(), apart, self.axes.elsewhere)
+        return {self.part: self.axes.own * self.weight * error}
 
 
 def gradient_shares(

@@ -26,7 +26,7 @@ from ._concepts import load_concepts, load_phrases
 from ._config import AXES_PARTS, Stage, TrainConfig
 from ._corpus import Corpus, load_corpus, read_release
 from ._levels import Hierarchy
-from ._loss import AxesLoss, HierarchyLoss, HierarchyWeights
+from ._loss import AxesLoss, AxesWeights, HierarchyLoss, HierarchyWeights
 from ._pairs import Pairs, concept_pairs, given_pairs, phrase_pairs
 from ._sampler import DistinctBatches, HierarchyBatches
 
@@ -200,7 +200,7 @@ def statement_dataset(corpus: Corpus) -> Any:
 
     values = corpus.hierarchy.values
     rows = [
-        (sentence, [float(index), level / 2])
+        (sentence, [float(index), level / 2, 1.0])
         for index, value in enumerate(values)
         for level, sentence in find_node(value).steering.items()
     ]
@@ -208,23 +208,22 @@ def statement_dataset(corpus: Corpus) -> Any:
 
 
 def answer_dataset(corpus: Corpus) -> Any:
-    """Answers after their questions, with value and strength: rated ones, and the corpus's."""
+    """Answers with value, strength, and whether it is their own: rated ones, and the corpus's.
+
+    Without their questions, as they are read afterwards.
+    """
     from datasets import Dataset
 
     rows = [
-        (f"{one.query}\n{one.text}", one.value, one.intensity / POINTS)
+        (one.text, one.value, one.intensity / POINTS, one.value == one.home)
         for one in load_answers()
         if one.split == "train"
     ]
-    rows += [
-        (f"{one.query}\n{one.text}", one.place.value, one.signed / 2)
-        for one in corpus.texts
-        if one.query
-    ]
+    rows += [(one.text, one.place.value, one.signed / 2, True) for one in corpus.texts if one.query]
     position = {value: float(index) for index, value in enumerate(corpus.hierarchy.values)}
     return Dataset.from_dict({
-        "answer": [text for text, _, _ in rows],
-        "label": [[position[value], strength] for _, value, strength in rows],
+        "answer": [text for text, *_ in rows],
+        "label": [[position[value], strength, float(own)] for _, value, strength, own in rows],
     })  # fmt: skip
 
 
@@ -242,14 +241,13 @@ def _losses(
     config: TrainConfig, stage: Stage, corpus: Corpus, model: SentenceTransformer
 ) -> dict[str, nn.Module]:
     weights = HierarchyWeights(config.levels, config.temperature, config.opposition, config.bound)
+    axes = AxesWeights(config.axes_weight, config.axes_elsewhere)
     found: dict[str, nn.Module] = {
-        "hierarchy": HierarchyLoss(
-            model, corpus.hierarchy, weights, config.axes_weight, stage.parts["hierarchy"]
-        )
+        "hierarchy": HierarchyLoss(model, corpus.hierarchy, weights, axes, stage.parts["hierarchy"])
     }
     for name, weight in stage.parts.items():
         if name in AXES_PARTS:
-            found[name] = AxesLoss(model, name, config.axes_weight * weight)
+            found[name] = AxesLoss(model, corpus.hierarchy, name, axes, weight)
         elif name != "hierarchy":
             found[name] = WeightedContrast(model, config.concept_temperature, weight)
     return found

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.stats import spearmanr
+from valueflow_scorers._curves import Curve, bootstrap_counts
 from valueflow_scorers._measure import Measured
 from valueflow_scorers._records import FloatArray
-from valueflow_scorers.metrics import Metric, _Curve, _scored, bootstrap_counts, profile_metrics
+from valueflow_scorers.metrics import Metric, _scored, profile_metrics
 
 from ._leak import is_leaked, tells_sources
 from ._record import ValueProfile
@@ -59,7 +60,7 @@ def agreement(measured: Sequence[Measured], profile: ValueProfile) -> Metric | N
     if len(known) < _FEWEST:
         return None
     counts = bootstrap_counts(one.query_id for one in measured)
-    curves = {value: _Curve(table, counts) for value, table in known.items()}
+    curves = {value: Curve(table, counts) for value, table in known.items()}
     asked = np.array([profile.scores[value].intensity for value in curves])
     here = _spearman(asked, np.array([curve.point[0] for curve in curves.values()]))
     if not np.isfinite(here):
@@ -71,7 +72,7 @@ def agreement(measured: Sequence[Measured], profile: ValueProfile) -> Metric | N
     return Metric(here, error, max(curve.queries for curve in curves.values()), (-1.0, 1.0))
 
 
-def _drawn(curve: _Curve, rng: np.random.Generator) -> FloatArray:
+def _drawn(curve: Curve, rng: np.random.Generator) -> FloatArray:
     """Means of a value as they might have come out, points, [replicates]."""
     point, drawn, n = curve.point[0], curve.replicates[:, 0], curve.queries
     # The bootstrap's variance is short by (n - 1) / n, and zero for one query.

@@ -153,15 +153,17 @@ def test_statements_are_the_steering_sentences_of_all_values(corpus):
     assert PER_LEAF % 2 == 0
 
 
-def test_answers_follow_their_questions_and_keep_their_ratings(corpus):
+def test_answers_stand_alone_and_keep_their_ratings(corpus):
     rows = answer_dataset(corpus)
     value = dict(enumerate(corpus.hierarchy.values))
-    read = {(row["answer"], value[int(row["label"][0])]): row["label"][1] for row in rows}
-    rated = load_answers()
-    for one in rated[::97]:
-        key = (f"{one.query}\n{one.text}", one.value)
+    read = {(row["answer"], value[int(row["label"][0])]): row["label"][1:] for row in rows}
+    for one in load_answers()[::97]:
+        key = (one.text, one.value)
         if one.split == "train":
-            assert read[key] == pytest.approx(one.intensity / POINTS)
+            assert read[key] == pytest.approx(
+                [one.intensity / POINTS, float(one.home == one.value)]
+            )
         else:
             assert key not in read
+    assert {label[1] for label in read.values()} == {0.0, 1.0}
     assert len(rows) > 9000

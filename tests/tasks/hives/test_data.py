@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter, defaultdict
 from importlib.resources import files
+from pathlib import Path
 from statistics import correlation
 
 import pytest
@@ -128,6 +130,15 @@ def test_nothing_of_a_panel_is_in_the_corpus(texts):
     assert crossing == []
 
 
+def test_no_answer_is_near_a_sentence_of_the_bundled_model():
+    """It is measured with the judge that learns from these answers."""
+    parts = Path(__file__).parents[3] / "tools" / "bundled" / "answer_parts.jsonl"
+    sentences = [json.loads(line)["text"] for line in parts.read_text("utf-8").splitlines()]
+    own = sorted({row["text"] for row in rows_of(TEXTS)})
+    found = find_duplicates(own + sentences)
+    assert [pair for pair in found if pair.first < len(own) <= pair.second] == []
+
+
 def test_anchors_are_found_in_several_theories():
     concepts, known = load_concepts(), theory_hierarchy().position
     assert len(concepts) >= 120
@@ -153,14 +164,18 @@ def test_files_hold_one_json_object_per_line():
         assert all(line.startswith("{") and line.endswith("}") for line in content.splitlines())
 
 
-def test_every_value_has_answers_to_forty_questions_on_both_sides():
-    rows = list(rows_of(TEXTS))
+@pytest.mark.parametrize(
+    ("plain", "texts", "questions", "words"), [(False, 190, 38, (20, 75)), (True, 140, 28, (7, 56))]
+)
+def test_every_value_has_answers_of_both_forms_to_many_questions(plain, texts, questions, words):
+    rows = [row for row in rows_of(TEXTS) if (row["kind"] == "plain") == plain]
     for value in load_corpus().hierarchy.values:
         own = [row for row in rows if row["value"] == value]
-        assert len(own) >= 190, value
-        assert len({row["query"] for row in own}) >= 38, value
+        assert len(own) >= texts, value
+        assert len({row["query"] for row in own}) >= questions, value
         assert len({row["id"] for row in own}) == len(own)
-    assert all(20 <= len(_words(row["text"])) <= 75 for row in rows)
+    least, most = words
+    assert all(least <= len(_words(row["text"])) <= most for row in rows)
 
 
 def test_every_answer_is_rated_on_its_value():

@@ -8,8 +8,11 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("sentence_transformers")
 
+from valueflow_tasks.hives._concepts import unrelated_values  # noqa: E402
 from valueflow_tasks.hives._levels import theory_hierarchy  # noqa: E402
 from valueflow_tasks.hives._loss import (  # noqa: E402
+    AxesLoss,
+    AxesWeights,
     HierarchyLoss,
     HierarchyWeights,
     gradient_shares,
@@ -128,13 +131,13 @@ class _Fixed(torch.nn.Module):
         return {**features, "sentence_embedding": self.vectors, "axes": self.axes}
 
 
-def _fixed_loss(axes_weight=1.0, weight=1.0):
+def _fixed_loss(axes=AxesWeights(own=1.0), weight=1.0, readings=0.0):  # noqa: B008
     vectors, _, direction = _batch()
     names = ("svt/face", "rights/vote", "mft/purity", "duties/justice")
     leaves = torch.tensor([POSITION[name] for name in names] * 16)
     labels = torch.stack([leaves, direction, torch.full_like(direction, 2)], dim=1)
-    model = _Fixed(vectors, torch.zeros(64, 33))
-    loss = HierarchyLoss(model, theory_hierarchy(), HierarchyWeights(), axes_weight, weight)
+    model = _Fixed(vectors, torch.full((64, 33), readings))
+    loss = HierarchyLoss(model, theory_hierarchy(), HierarchyWeights(), axes, weight)
     return model, loss([{}], labels), labels
 
 
@@ -147,6 +150,28 @@ def test_the_axis_of_a_texts_own_value_learns_its_strength_and_no_other_does():
     assert torch.equal(torch.sign(moved), -labels[:, 1].float()), "support up, opposition down"
     assert torch.equal(gradient[:, -1], moved), "the shared column moves with them"
     assert int((gradient != 0).sum()) == 128
+
+
+def test_a_text_reads_neutral_on_values_that_have_nothing_to_do_with_it():
+    model, parts, labels = _fixed_loss(AxesWeights(own=1.0, elsewhere=0.5), readings=0.25)
+    parts["axes"].backward()
+    own = theory_hierarchy().value_of[labels[:, 0].numpy()]
+    apart = torch.from_numpy(unrelated_values(theory_hierarchy())[own])
+    gradient = model.axes.grad[:, :-1].clone()
+    gradient[torch.arange(64), torch.from_numpy(own)] = 0
+    assert (gradient[apart] > 0).all(), "readings above neutral are pulled down"
+    assert (gradient[~apart] == 0).all(), "what related values read is not known"
+    assert 0.5 < apart.float().mean() < 0.9
+
+
+def test_answers_rated_on_another_value_say_nothing_of_the_rest():
+    labels = torch.tensor([[3.0, 0.5, 0.0], [3.0, 0.5, 1.0]])
+    model = _Fixed(torch.zeros(2, 4), torch.full((2, 33), 0.25))
+    loss = AxesLoss(model, theory_hierarchy(), "answers", AxesWeights(1.0, 0.5), 2.0)
+    loss([{}], labels)["answers"].backward()
+    moved = (model.axes.grad[:, :-1] != 0).sum(dim=1).tolist()
+    assert moved[0] == 0, "it reads what it should on that value, and the rest is not known"
+    assert moved[1] > 15
 
 
 def test_the_bound_pulls_relatives_nearer_and_takes_from_no_level():
