@@ -12,6 +12,7 @@ import argparse
 import math
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -108,8 +109,8 @@ def dial_table(
 ) -> Table:
     """Targets against what was measured on test queries."""
     loaded, instrument = load_model("bundled", device="cpu"), instrument_of(judge)
-    drawn = "" if sampling == GREEDY else f", {sampling.samples} answers per query"
-    table = Table(title=f"the dial: set on dev, measured on test queries{drawn}, judge {judge}")
+    title = f"the dial: set on dev, measured on 70 test queries{sampling.told}, judge {judge}"
+    table = Table(title=title)
     for heading in ("value", "range on dev", "asked", "90 % interval", "measured", "error", "hit"):
         table.add_column(heading, justify="left" if heading == "value" else "right")
     errors, halves, hits = [], [], 0
@@ -127,7 +128,7 @@ def dial_table(
             spec = trial_spec(loaded, fitted, setting.level, setting.dose)
             conditions = {setting.dose: Condition(spec=spec)}
             trial = run_trial(loaded, value, load_queries("test"), conditions, instrument,
-                              sampling=sampling)  # fmt: skip
+                              sampling=replace(sampling, seed=1))  # fmt: skip
             found = trial.mean(setting.dose)[0]
             hit = setting.low <= found <= setting.high
             errors.append(abs(found - asked))

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 from valueflow_scorers import fit_profile, load_panel, panel_values
-from valueflow_scorers._panels import exemplar_texts
 from valueflow_scorers._records import words_key
 from valueflow_scorers.judges import encoder
 
@@ -19,8 +18,7 @@ DATA = Path(__file__).parents[1] / "scorers" / "valueflow_scorers" / "data"
 def main() -> None:
     """Write both files."""
     panels = [load_panel(value) for value in panel_values()]
-    own = {text.text for panel in panels for text in panel.texts}
-    texts = sorted(own | {text for value in panel_values() for text in exemplar_texts(value)})
+    texts = sorted({text.text for panel in panels for text in panel.texts})
     vectors = encoder.HivesMini().encode(texts).astype(np.float16)
     keys = np.array([words_key(text) for text in texts])
     target = encoder.embeddings_path()

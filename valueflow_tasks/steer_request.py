@@ -145,12 +145,17 @@ def prompt_spec(levels: Mapping[str, float], method: str = "definition") -> Stee
 
 
 def _dialled(value: str, intensity: float, vectors: str) -> SteeringSpec | None:
-    from .steering.dial import Dial
+    from .steering.dial import NEW_QUERIES, Dial
 
     folder = VectorFolder(vectors)
     dial = Dial.load(dial_file(vectors, value))
     dial.check_vector(folder.vector(value))
     setting = dial.invert(intensity)
+    if dial.temperature:
+        logger.warning(
+            "steer=%s=%+g: the dial's interval is that of a mean over %d queries%s; other answers "
+            "have another mean and error", value, intensity, NEW_QUERIES, dial.sampling.told,
+        )  # fmt: skip
     if setting.dose == 0:
         return None
     return folder.dosed({value: setting.level}, {value: setting.dose}, [dial.promise(setting)])
@@ -174,9 +179,9 @@ def _nearest_prompt(value: str, intensity: float, method: str, model: str) -> St
     promise = dial.promise(setting)
     logger.warning(
         "steer=%s=%+g: the nearest prompt level is %+d, expected %+.1f, 90 %% interval over %d new "
-        "queries %+.1f … %+.1f (judge %s)",
-        value, intensity, setting.level, promise.expected, promise.queries, promise.low,
-        promise.high, promise.judge,
+        "queries%s %+.1f … %+.1f (judge %s)",
+        value, intensity, setting.level, promise.expected, promise.queries, dial.sampling.told,
+        promise.low, promise.high, promise.judge,
     )  # fmt: skip
     if setting.level == 0:
         return None

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import gc
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from ._collector import collector_at_rest
 from ._errors import ValueFlowError
 from ._estimated import IntensityEstimate, JudgedWindow
 from ._forms import Windows
@@ -48,23 +47,11 @@ def estimate(
     view = profile.view(panel)
     ids = list(judged)
     results: list[IntensityEstimate] = []
-    with _collector_at_rest():
+    with collector_at_rest():
         for start in range(0, len(ids), _BATCH):
             batch = {name: judged[name] for name in ids[start : start + _BATCH]}
             results.extend(_estimate_batch(panel, profile, view, batch, texts))
     return results
-
-
-@contextmanager
-def _collector_at_rest() -> Iterator[None]:
-    """Without the cyclic collector: it would walk the whole heap for records without cycles."""
-    running = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if running:
-            gc.enable()
 
 
 def _estimate_batch(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ._columns import COLUMNS
     from ._compare import adjusted, compare
     from ._composition import composition, composition_metrics
-    from ._conditions import Condition, conditions, unsteered
+    from ._conditions import Condition
     from ._differences import protocol_differences
     from ._drift import drift, magnitude, saturation
     from ._load import load_runs
@@ -31,7 +31,7 @@ _HOME = {
     "_cell_table": ("cells", "steering"),
     "_compare": ("adjusted", "compare"),
     "_composition": ("composition", "composition_metrics"),
-    "_conditions": ("Condition", "conditions", "unsteered"),
+    "_conditions": ("Condition",),
     "_differences": ("protocol_differences",),
     "_drift": ("drift", "magnitude", "saturation"),
     "_columns": ("COLUMNS",),
@@ -59,7 +59,6 @@ __all__ = [
     "compare",
     "composition",
     "composition_metrics",
-    "conditions",
     "difference",
     "drift",
     "load_runs",
@@ -71,7 +70,6 @@ __all__ = [
     "regimes",
     "saturation",
     "steering",
-    "unsteered",
 ]
 
 

@@ -24,7 +24,7 @@ _Entry = tuple[float, str, Place, int]
 """Level, value, place of the answer and row."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Condition:
     """Answers of one model at all levels of one target; level 0 is shared by all targets."""
 
@@ -58,21 +58,23 @@ class Condition:
         return found
 
     def measured(self, runs: Runs, values: Collection[str] | None = None) -> list[Measured]:
-        """The answers as the harnesses' metrics take them, measured on `values` (None: all)."""
+        """The answers as metrics take them, with estimates on `values` (None: on all)."""
         refused = runs.frame["refused"].to_numpy()
         wanted = self.values() if values is None else values
         saved = {value: self.scored(runs, value) for value in wanted}
         answers = []
-        for level, by_value in self.rows.items():
-            own = {value: by_value[value] for value in wanted if value in by_value}
-            for place in sorted({place for rows in own.values() for place in rows}):
-                there = {value: rows[place] for value, rows in own.items() if place in rows}
+        for level, own in self.rows.items():
+            first: dict[Place, int] = {}
+            for rows in own.values():
+                for place, row in rows.items():
+                    first.setdefault(place, row)
+            for place in sorted(first):
                 estimates = {
-                    value: saved[value][level][place]
-                    for value in there
-                    if place in saved[value].get(level, {})
+                    value: found[level][place]
+                    for value, found in saved.items()
+                    if place in found.get(level, {})
                 }
-                no = bool(refused[next(iter(there.values()))])
+                no = bool(refused[first[place]])
                 answers.append(Measured(place[0], self.target or None, level, no, estimates))
         return answers
 

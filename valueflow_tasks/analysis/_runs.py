@@ -121,21 +121,21 @@ class Runs:
         return [None] * len(self.frame)
 
     @cached_property
-    def _drawn(self) -> dict[tuple[int, ...], CellDraws]:
+    def _drawn(self) -> dict[tuple[int, ...], tuple[tuple[IntensityEstimate, ...], CellDraws]]:
         return {}
 
     def draw(self, estimates: Sequence[IntensityEstimate], counts: FloatArray) -> CellDraws:
         """A cell's draws, as `draw_cell`, kept: several tables rest on the same cells.
 
         Args:
-            estimates: Some that `estimates` returned.
+            estimates: Of one cell.
             counts: How often each enters each replicate, [replicates, n].
         """
-        # Estimates are kept, so that their identities stay theirs.
         key = (hash(counts.tobytes()), *map(id, estimates))
         if key not in self._drawn:
-            self._drawn[key] = draw_cell(estimates, counts)
-        return self._drawn[key]
+            # With the estimates, so that their identities stay theirs.
+            self._drawn[key] = tuple(estimates), draw_cell(estimates, counts)
+        return self._drawn[key][1]
 
     def estimates(self, rows: Iterable[int] | None = None) -> list[IntensityEstimate]:
         """Estimates with their likelihoods, recomputed from the saved windows.

@@ -18,7 +18,7 @@ def curve(dial: Dial, trial: Trial) -> Table:
     """The dose-response curve, and what steering did to the answers besides."""
     from ..side_effects import distinct_n
 
-    asked = f"{dial.queries} dev queries{_drawn(dial)}"
+    asked = f"{dial.queries} dev queries{dial.sampling.told}"
     table = Table(title=f"{dial.value}, {dial.arm} arm, {asked}, {dial.judge}")
     for heading in ("level", "dose", "intensity", "± stderr", "curve", "perplexity", "distinct-2",
                     "unscored"):  # fmt: skip
@@ -48,13 +48,6 @@ def say(dial: Dial, target: float) -> None:
     promise = dial.promise(setting)
     click.echo(
         f"{target:+.1f}: {named} {setting.dose:+.3f}, expected {setting.expected:+.1f}, 90 % "
-        f"interval over {promise.queries} new queries{_drawn(dial)} "
+        f"interval over {promise.queries} new queries{dial.sampling.told} "
         f"{setting.low:+.1f} … {setting.high:+.1f}"
     )
-
-
-def _drawn(dial: Dial) -> str:
-    """How many answers each query got, where it is more than one."""
-    if dial.samples == 1:
-        return ""
-    return f" with {dial.samples} answers each at temperature {dial.temperature:g}"

@@ -105,8 +105,12 @@ def fit(
     show_default=True,
     help="Answers per query: more of them make up for a noisy judge.",
 )
-@click.option("--temperature", default=0.0, show_default=True,
-              help="Of the answers; as the steered runs will have it.")  # fmt: skip
+@click.option(
+    "--temperature",
+    default=0.0,
+    show_default=True,
+    help="Of the answers; as the steered runs will have it (lm-eval: with top_k=0).",
+)
 @answering
 def calibrate(
     folder: Path | None,

@@ -1,4 +1,4 @@
-"""Rated answers: questions and answers of a panel's form, placed blind on the line of a value.
+"""Rated answers: of a panel's form and plain ones, placed blind on the line of a value.
 
 They teach the axes of the values what the corpus cannot: how strongly an answer to a question
 supports or opposes a value, when neither words nor tone give it away. None is a panel text.

@@ -10,7 +10,7 @@ from valueflow_scorers import Cell, ValueFlowError
 from valueflow_scorers._measure import Instrument
 from valueflow_scorers._plackett_luce import SCALE
 from valueflow_scorers._posterior import moments
-from valueflow_scorers._records import FloatArray
+from valueflow_scorers._records import SCALE_END, FloatArray
 
 from ..hives import HivesEncoder
 from ..settings import measurable_values
@@ -20,6 +20,8 @@ from ._record import BuiltFrom, ValueProfile, ValueScore
 from ._shrink import population
 from ._texts import Written
 
+_FLAT_VARIANCE = (2 * SCALE_END) ** 2 / 12
+_LEAST_PRECISION = 1e-3
 FEWEST = 3
 """Groups from which on their own mean, and not neutral, is what a group is drawn toward."""
 
@@ -119,8 +121,9 @@ def value_means(readings: Mapping[str, Sequence[Reading]]) -> dict[str, tuple[fl
     """Mean and standard error of every value of a group, points.
 
     Texts that are about something else than the value they were measured on read as the group's
-    readings do at large: all of them together, each as much as it is irrelevant, and one
-    reading's worth of not knowing.
+    readings on its other values do at large: all of them together, each as much as it is
+    irrelevant, and one reading's worth of not knowing. The labels' error is that of a cell to
+    which all texts belong, which is on the large side.
 
     Args:
         readings: By value.
@@ -132,10 +135,14 @@ def value_means(readings: Mapping[str, Sequence[Reading]]) -> dict[str, tuple[fl
         value: _OnValue(Cell([one.estimate for one in own]), np.array([one.weight for one in own]))
         for value, own in readings.items()
     }
-    beliefs = [(1 - one.shares) @ one.cell.beliefs() for one in found.values()]
-    elsewhere = np.sum(beliefs, axis=0) + 1 / len(SCALE)
-    elsewhere /= elsewhere.sum()
-    return {v: found[v].mean(elsewhere) for v in evaluated_values() if v in found}
+    beliefs = {v: (1 - one.shares) @ one.cell.beliefs() for v, one in found.items()}
+    everything = np.sum(list(beliefs.values()), axis=0) + 1 / len(SCALE)
+    means = {}
+    for value in evaluated_values():
+        if value in found:
+            elsewhere = everything - beliefs[value]  # no reading explains itself away
+            means[value] = found[value].mean(elsewhere / elsewhere.sum())
+    return means
 
 
 _Means = Mapping[str, tuple[float, float]]
@@ -168,6 +175,20 @@ def _drawn(
     return found
 
 
+def _without_prior(numbers: FloatArray) -> FloatArray:
+    """Means and errors as measurements: without what the flat prior on the scale says.
+
+    A value of which nothing is known has the prior's mean of 0 and its variance, and is no
+    measurement of 0.
+
+    Args:
+        numbers: Posterior means and standard deviations, [n, 2].
+    """
+    mean, error = numbers.T
+    precision = np.clip(1 / error**2 - 1 / _FLAT_VARIANCE, _LEAST_PRECISION, None)
+    return np.stack([mean / error**2 / precision, precision**-0.5], axis=1)
+
+
 def _put(
     found: dict[tuple[str, str], tuple[float, float]],
     keys: Sequence[tuple[str, str]],
@@ -175,7 +196,8 @@ def _put(
     *,
     around_zero: bool,
 ) -> None:
-    whole = population(numbers[:, 0], numbers[:, 1], around_zero=around_zero)
+    seen = _without_prior(numbers)
+    whole = population(seen[:, 0], seen[:, 1], around_zero=around_zero)
     pairs = zip(whole.mean.tolist(), whole.sd.tolist(), strict=True)
     found.update(zip(keys, pairs, strict=True))
 

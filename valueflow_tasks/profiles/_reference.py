@@ -1,8 +1,8 @@
 """What distances are taken from, ready made: an encoder's prototypes and its logistic.
 
 Both come from some 3,800 texts of the corpus, which take a minute to embed; those of HiVES-mini
-ship. `python tools/build_relevance.py` makes the file anew after a change to the encoder's weights
-or the corpus; a file that belongs to others is never used.
+ship. `python tools/build_relevance.py` makes the file anew after a change to the encoder's weights,
+the corpus or the concepts; a file that belongs to others is never used.
 """
 
 from __future__ import annotations
@@ -19,10 +19,13 @@ from valueflow_scorers._records import FloatArray, fingerprint
 from valueflow_scorers.judges.encoder import mini_weights
 
 from ..hives import HivesEncoder, load_corpus
+from ..hives._concepts import linked_leaves
 from ..hives._prototypes import _prototypes
 
 SHIPPED = "hives-mini"
 FILE = "relevance.npz"
+LOGISTIC = "distance, theory, all; linked leaves"
+"""Features and labels of the logistic; another name makes older files stale."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +75,10 @@ def without_logistic(encoder: HivesEncoder) -> Reference:
 
 
 def made_with() -> str:
-    """Identity of HiVES-mini and the corpus."""
+    """Identity of HiVES-mini, the corpus, the concepts that link leaves, and the logistic."""
     texts = [[one.text, one.place.leaf, one.split] for one in load_corpus().texts]
-    return fingerprint([mini_weights().sha256, texts])
+    links = sorted((leaf, sorted(others)) for leaf, others in linked_leaves().items())
+    return fingerprint([mini_weights().sha256, texts, links, LOGISTIC])
 
 
 @cache

@@ -4,8 +4,8 @@ P(about v) is logistic in three numbers: the text's distance from v, and how muc
 value is, of the same theory and of all. Its coefficients are fitted on the corpus's development
 split: a text is about its own value, and about the values of other theories whose leaves share a
 cross-theory concept with its own; all others are misses. Distances therefore decide twice: a text
-is measured on the values that it is likely enough to be about, and counts in their means as much
-as it is likely.
+is measured on the values that it is likely enough to be about, and belongs to them with its
+probability.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from ..hives._levels import theory_hierarchy
 from ._reference import SHIPPED, Reference, shipped, without_logistic
 
 LEAST = 0.2
-"""Probability from which on a text is measured on a value; more than one in six, the probability
-of any value of the smallest theory for a text of which nothing is known."""
+"""Probability from which on a text is measured on a value: half as much again as that of any
+value for a text of which nothing is known (a text is about one in seven)."""
 
 
 @lru_cache(maxsize=4)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,6 @@ from ._batch import VectorLibrary, steer_rows
 from ._installed import check_installed
 from ._spec import SteeringSpec
 
-_SEED = 20260103
 _ORIGIN = ("revision", "trust_remote_code", "token", "subfolder", "cache_dir", "local_files_only")
 """Arguments of `from_pretrained` that a tokenizer takes as its model does."""
 
@@ -68,6 +68,16 @@ class Sampling:
     """Answers per query."""
     temperature: float = 0.0
     """0: greedy."""
+    seed: int = 0
+    """Of what is drawn."""
+
+    @property
+    def told(self) -> str:
+        """In words, to follow a number of queries; empty for one greedy answer each."""
+        if not self.temperature:
+            return ""
+        answers = "an answer" if self.samples == 1 else f"{self.samples} answers"
+        return f" with {answers} each at temperature {self.temperature:g}"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
@@ -121,7 +131,7 @@ def answer(
     *,
     batch_size: int = 32,
     max_new_tokens: int = 160,
-    temperature: float = 0.0,
+    sampling: Sampling = GREEDY,
 ) -> list[str]:
     """Answers to user turns; the same call gives the same answers.
 
@@ -131,23 +141,48 @@ def answer(
         specs: What steers each by vector; None: nothing.
         batch_size: Rows per batch; specs are mixed in it.
         max_new_tokens: Longest answer.
-        temperature: Of sampling; 0: greedy.
+        sampling: Its temperature and seed; `samples` is the caller's, who repeats the turns.
 
     Returns:
         One answer per turn, in order.
     """
-    import torch
-    import transformers
-
     given = list(specs) if specs is not None else [None] * len(turns)
     rendered = [loaded.rendered(turn) for turn in turns]
     # Longest first: rows of a batch are then alike, and memory runs out at once or never.
     order = sorted(range(len(turns)), key=lambda index: -len(rendered[index]))
     answers = [""] * len(turns)
-    drawn: dict[str, Any] = {"do_sample": temperature > 0}
-    if temperature > 0:
-        drawn |= {"temperature": temperature, "top_k": 0, "top_p": 1.0}
-        transformers.set_seed(_SEED)
+    drawn: dict[str, Any] = {"do_sample": False}
+    if sampling.temperature:
+        # As `valueflow/hf` samples: from the whole vocabulary, `top_p` as the model ships it.
+        drawn = {"do_sample": True, "temperature": sampling.temperature, "top_k": 0}
+    with _seeded(sampling.seed):
+        _fill(loaded, order, rendered, given, answers, batch_size,
+              {"max_new_tokens": max_new_tokens, **drawn})  # fmt: skip
+    return answers
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Draws that depend on nothing that was drawn before, and disturb nobody's."""
+    import torch
+
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+def _fill(
+    loaded: Loaded,
+    order: Sequence[int],
+    rendered: Sequence[str],
+    given: Sequence[SteeringSpec | None],
+    answers: list[str],
+    batch_size: int,
+    config: Mapping[str, Any],
+) -> None:
+    """Answer the rendered turns in this order, each in its place."""
+    import torch
+
     for start in range(0, len(order), batch_size):
         rows = order[start : start + batch_size]
         ids, mask = loaded.encode([rendered[row] for row in rows])
@@ -158,14 +193,12 @@ def answer(
             out = loaded.model.generate(
                 input_ids=ids,
                 attention_mask=mask,
-                **drawn,
-                max_new_tokens=max_new_tokens,
+                **config,
                 pad_token_id=loaded.tokenizer.pad_token_id,
             )
         texts = loaded.tokenizer.batch_decode(out[:, ids.shape[1] :], skip_special_tokens=True)
         for row, text in zip(rows, texts, strict=True):
             answers[row] = text
-    return answers
 
 
 def model_name(loaded: Loaded) -> str:

@@ -98,11 +98,12 @@ class Trial:
         cell = Cell([estimate for _, estimate in scored])
         point = float(cell.means(np.ones((1, cell.n)))[0])
         rng = np.random.default_rng(_SEED)
-        # Queries are drawn with all their answers.
-        queries = {query: place for place, query in enumerate(dict.fromkeys(q for q, _ in scored))}
-        n = len(queries)
-        drawn = rng.multinomial(n, np.full(n, 1 / n), size=max(draws, 200))
-        weights = drawn[:, [queries[query] for query, _ in scored]]
+        # Queries are drawn with all their answers, and the same ones at every dose.
+        place = {query.id: place for place, query in enumerate(self.queries)}
+        share = np.full(len(place), 1 / len(place))
+        drawn = rng.multinomial(len(place), share, size=max(draws, 200))
+        weights = drawn[:, [place[query] for query, _ in scored]]
+        n = len({query for query, _ in scored})
         means = np.asarray(cell.means(weights.astype(float)), dtype=float)
         spread = float(means.var()) * n / max(1, n - 1)
         error = float(np.sqrt(max(spread, float(cell.measurement_variance))))
@@ -152,7 +153,7 @@ def run_trial(
     ]
     turns = [user_turn(query.text, conditions[dose].prompt) for dose, query in keys]
     texts = answer(loaded, turns, [conditions[d].spec for d, _ in keys], batch_size=batch_size,
-                   temperature=sampling.temperature)  # fmt: skip
+                   sampling=sampling)  # fmt: skip
     plain = [user_turn(query.text) for _, query in keys]
     losses = answer_losses(loaded, plain, texts, batch_size=batch_size)
     asked = [

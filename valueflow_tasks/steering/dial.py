@@ -20,6 +20,7 @@ import numpy as np
 from scipy.stats import norm
 from valueflow_scorers import ValueFlowError
 
+from ._answer import Sampling
 from ._curve import monotone, nearest_dose
 from ._folder import Fitted
 from ._spec import Promise
@@ -145,6 +146,11 @@ class Dial:
             trial.sampling.samples,
             trial.sampling.temperature,
         )
+
+    @property
+    def sampling(self) -> Sampling:
+        """How the answers were drawn."""
+        return Sampling(self.samples, self.temperature)
 
     @property
     def reach(self) -> tuple[float, float]:

@@ -1,14 +1,13 @@
 """A judge without a language model: a small encoder, its axes, and ridge regression on the anchors.
 
 HiVES-mini embeds the answer, without its question, which moved readings more than it helped; it
-learned on texts outside every panel what supporting and opposing a value sounds like, and reads
-that on an axis of the value. What that reading
-misses is regressed on the embedding over the anchors of all panels: one direction shared by all
-values and one of the value's own (kernel ``x.x' (1 + [same value])``, embeddings and readings
-centred on the value's exemplars). What an anchor teaches about itself is left out by the
-closed form of leave-one-out predictions, which is exact because no anchor enters a centre or
-trained the encoder. The predictions' own regression on the labels turns a prediction into a
-reading: unshrunk, with the spread that left-out anchors showed as its sd.
+learned on texts outside every panel how strongly a text supports or opposes a value, and reads
+that on the value's axis. What that reading misses is regressed on the embedding over the anchors
+of all panels: one direction shared by all values and one of the value's own (kernel
+``x.x' (1 + [same value])``), so that values and encoders without axes are read too. What an anchor
+teaches about itself is left out by the closed form of leave-one-out predictions, which is exact
+because no anchor trained the encoder. The predictions' own regression on the labels turns a
+prediction into a reading: unshrunk, with the spread that left-out anchors showed as its sd.
 It is weak, free, fast, deterministic and offline, and says how weak it is.
 """
 
@@ -19,23 +18,35 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._panels import exemplar_texts, load_panel, panel_values
+from .._panels import load_panel, panel_values
 from .._records import Anchor, FloatArray, Judgement, Panel, Response, Window, words_key
 from .encoder import Axes, Encoder, HivesMini, mini_weights, shipped_embeddings
 
-METHOD_VERSION = "hives-mini-2"
-_RIDGE = 30.0  # of 1, 3, 10 and 30 the least leave-one-out error on the anchors
+METHOD_VERSION = "hives-mini-3"
+_RIDGE = 30.0  # of 3, 10, 30 and 100 the least leave-one-out error on the anchors
 _WIDEST = 60.0  # sd of a reading that says nothing, points
+
+
+@dataclass(frozen=True)
+class _Line:
+    """What a value's readings are linear in."""
+
+    weight: FloatArray
+    """Of the embedding: the value's axis and the regression's weights, [d]."""
+    offset: float
+    """The axis's own."""
+
+    def predict(self, vectors: FloatArray) -> FloatArray:
+        """Predictions, [..., d] -> [...]."""
+        return np.asarray(vectors @ self.weight + self.offset)
 
 
 @dataclass(frozen=True)
 class _Fitted:
     """The regression, in primal form."""
 
-    centres: Mapping[str, FloatArray]
-    """Mean embedding of each value's exemplars, or of all values' where it has none."""
-    directions: Mapping[str, FloatArray]
-    """What a value's readings are linear in: its axis and the regression's weights."""
+    lines: Mapping[str, _Line]
+    """By value."""
     left_out: Mapping[tuple[str, str], float]
     """Leave-one-out prediction per (value, anchor text)."""
     offset: float
@@ -82,13 +93,13 @@ class EmbeddedJudge:
     def _read(self, fitted: _Fitted, window: Window) -> Judgement:
         if window.response_index is None:
             return Judgement(failure="reads responses only")
-        if window.value not in fitted.centres:
+        if window.value not in fitted.lines:
             return Judgement(failure="value without a panel")
         item: Anchor | Response = window.items[window.response_index]
         prediction = fitted.left_out.get((window.value, item.text))
         if prediction is None:
-            centred = self._known[words_key(item.text)] - fitted.centres[window.value]
-            prediction = float(centred @ fitted.directions[window.value])
+            vector = self._known[words_key(item.text)]
+            prediction = float(fitted.lines[window.value].predict(vector))
         if fitted.slope * _WIDEST <= fitted.sd:
             return Judgement(reading=(0.0, _WIDEST))
         return Judgement(
@@ -102,43 +113,30 @@ class EmbeddedJudge:
             keys = [words_key(text) for text in missing]
             self._known.update(zip(keys, vectors, strict=True))
 
-    def _centres(self, values: Sequence[str]) -> dict[str, FloatArray]:
-        texts = {value: exemplar_texts(value) for value in panel_values()}
-        self._embed([text for own in texts.values() for text in own])
-        found: dict[str, FloatArray] = {}
-        for value, own in texts.items():
-            rows = np.stack([self._known[words_key(text)] for text in own])
-            found[value] = np.asarray(rows.mean(axis=0), dtype=float)
-        everywhere = np.stack(list(found.values())).mean(axis=0)
-        return {value: found.get(value, everywhere) for value in values}
-
     def _fit(self) -> _Fitted:
         taught = [(panel.value, anchor) for panel in self._panels for anchor in panel.anchors]
         self._embed([anchor.text for _, anchor in taught])
         values = np.array([value for value, _ in taught])
         labels = np.array([anchor.intensity for _, anchor in taught])
         rows = np.stack([self._known[words_key(anchor.text)] for _, anchor in taught])
-        centres = self._centres(list(dict.fromkeys(values)))
-        axes = {
-            value: self._axes.of(value)[0] if self._axes else np.zeros(rows.shape[1])
-            for value in centres
-        }
-        centred = rows - np.stack([centres[value] for value in values])
-        read = np.einsum("nd,nd->n", centred, np.stack([axes[value] for value in values]))
-        kernel = (centred @ centred.T) * (1.0 + (values[:, None] == values[None, :]))
+        axes = {value: self._axis(value, rows.shape[1]) for value in dict.fromkeys(values)}
+        read = np.array([axes[v].predict(row) for v, row in zip(values, rows, strict=True)])
+        kernel = (rows @ rows.T) * (1.0 + (values[:, None] == values[None, :]))
         inverse = np.linalg.inv(kernel + _RIDGE * np.eye(len(labels)))
         weights = inverse @ (labels - read)
         left_out = labels - weights / np.diag(inverse)
-        shared = weights @ centred
-        directions = {
-            value: axes[value] + shared + weights[values == value] @ centred[values == value]
-            for value in centres
+        shared = weights @ rows
+        lines = {
+            value: _Line(
+                axis.weight + shared + weights[values == value] @ rows[values == value],
+                axis.offset,
+            )
+            for value, axis in axes.items()
         }
         slope, offset = np.polyfit(labels, left_out, 1)
         noise = left_out - (offset + slope * labels)
         return _Fitted(
-            centres,
-            directions,
+            lines,
             {
                 (value, anchor.text): float(one)
                 for (value, anchor), one in zip(taught, left_out, strict=True)
@@ -147,3 +145,9 @@ class EmbeddedJudge:
             float(slope),
             float(np.sqrt(np.mean(noise**2))),
         )
+
+    def _axis(self, value: str, width: int) -> _Line:
+        """What the encoder learned to read of a value; nothing where it has no axes."""
+        if self._axes is None:
+            return _Line(np.zeros(width), 0.0)
+        return _Line(*self._axes.of(value))

@@ -15,7 +15,9 @@ from valueflow_scorers._measure import Measured
 from valueflow_scorers._plackett_luce import GRID
 
 from valueflow_tasks.bundled import bundled_model
-from valueflow_tasks.queries import Query
+from valueflow_tasks.prompts import steering_text
+from valueflow_tasks.queries import Query, load_queries
+from valueflow_tasks.settings import Settings
 from valueflow_tasks.steering._answer import GREEDY, Sampling, answer, load_model
 from valueflow_tasks.steering._folder import (
     Fitted,
@@ -25,7 +27,7 @@ from valueflow_tasks.steering._folder import (
     prompt_dial_file,
     vector_file,
 )
-from valueflow_tasks.steering._trial import Trial
+from valueflow_tasks.steering._trial import Condition, Trial, run_trial
 from valueflow_tasks.steering.dial import Dial
 
 DOSES = (-1.2, -0.8, -0.4, 0.0, 0.4, 0.8, 1.2)
@@ -89,14 +91,14 @@ def test_stated_interval_covers_new_means() -> None:
     assert 0.82 <= hits / total <= 0.97
 
 
-def noisy_trial(samples: int, seed: int) -> Trial:
-    """Thirty queries whose answers scatter by 1 point between, and 6 within."""
+def noisy_trial(samples: int, seed: int, between: float, within: float) -> Trial:
+    """Thirty queries; intensities scatter between them and among the answers to each."""
     rng = np.random.default_rng(seed)
     measured = []
     for place in range(30):
-        own = rng.normal()
+        own = between * rng.normal()
         for number in range(samples):
-            seen = own + 6 * rng.normal()
+            seen = own + within * rng.normal()
             estimate = IntensityEstimate(
                 float(np.clip(seen, -10, 10)), 0.5, text=f"{place} {number}", value="svt/power",
                 log_likelihood=-0.5 * ((GRID - seen) / 0.5) ** 2,
@@ -110,24 +112,40 @@ def noisy_trial(samples: int, seed: int) -> Trial:
 
 
 def test_more_answers_per_query_make_up_for_a_noisy_judge() -> None:
-    one, eight = noisy_trial(1, 0).mean(0.0)[1], noisy_trial(8, 0).mean(0.0)[1]
+    one, eight = (noisy_trial(samples, 0, 1.0, 6.0).mean(0.0)[1] for samples in (1, 8))
     assert eight < 0.6 * one
-    # Queries are resampled whole: their own scatter stays.
-    assert eight > 1.0 / np.sqrt(30)
 
 
-def test_errors_of_several_answers_per_query_are_right() -> None:
-    found = [noisy_trial(4, seed).mean(0.0) for seed in range(60)]
+def test_answers_to_one_query_are_no_independent_draws() -> None:
+    """Resampled one by one, they would state half the error."""
+    found = [noisy_trial(4, seed, 5.0, 1.0).mean(0.0) for seed in range(60)]
     stated = np.mean([error for _, error, _ in found])
     assert stated == pytest.approx(np.std([point for point, _, _ in found]), rel=0.3)
+
+
+def test_every_query_is_answered_as_often_as_asked() -> None:
+    loaded = load_model("bundled", device="cpu")
+    queries = load_queries("dev")[:2]
+    conditions = {float(n): Condition(prompt=steering_text("svt/power", n)) for n in (0, 2)}
+    trial = run_trial(loaded, "svt/power", queries, conditions,
+                      Settings(judge="simulated:noise=1:text=0").instrument(),
+                      sampling=Sampling(3, 1.0))  # fmt: skip
+    for dose in (0.0, 2.0):
+        asked = [one.query_id for one in trial.measured[dose]]
+        assert asked == [query.id for query in queries for _ in range(3)]
+        assert len(trial.answers[dose]) == len(trial.losses[dose]) == 6
+    assert len(set(trial.answers[2.0])) > 2
+    assert trial.share_unscored(0.0) in (0.0, 1.0)
 
 
 def test_several_answers_are_drawn_alike_every_time_and_differ() -> None:
     loaded = load_model("bundled", device="cpu")
     turns = ["Would you lead the group?"] * 4
-    drawn = answer(loaded, turns, temperature=1.0, max_new_tokens=24)
+    hot = Sampling(4, 1.0)
+    drawn = answer(loaded, turns, sampling=hot, max_new_tokens=24)
     assert len(set(drawn)) > 1
-    assert answer(loaded, turns, temperature=1.0, max_new_tokens=24) == drawn
+    assert answer(loaded, turns, sampling=hot, max_new_tokens=24) == drawn
+    assert answer(loaded, turns, sampling=replace(hot, seed=1), max_new_tokens=24) != drawn
     assert len(set(answer(loaded, turns, max_new_tokens=24))) == 1
 
 

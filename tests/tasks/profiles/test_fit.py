@@ -11,7 +11,7 @@ from valueflow_scorers._measure import Instrument
 from valueflow_scorers._plackett_luce import GRID
 
 from valueflow_tasks.profiles import Written, profile_texts
-from valueflow_tasks.profiles._fit import fit_profiles, value_means
+from valueflow_tasks.profiles._fit import _drawn, fit_profiles, value_means
 from valueflow_tasks.profiles._readings import Read, Reading, read_texts
 from valueflow_tasks.profiles._shrink import population
 from valueflow_tasks.theories import evaluated_values
@@ -120,6 +120,17 @@ def test_intervals_hold_when_texts_are_taken_for_another_value():
             kept.append(abs(mean - own) <= 1.645 * error)
     assert np.mean(inside) >= 0.85
     assert np.mean(blind) < 0.7
+
+
+def test_a_value_of_which_nothing_is_known_is_no_measurement_of_neutral():
+    """Such values must not draw those that were measured toward neutral."""
+    known = {f"value {i}": (7.0 * (-1) ** i, 1.0) for i in range(4)}
+    unknown = {f"unknown {i}": (0.1, 5.77) for i in range(20)}
+    alone, beside = _drawn({"someone": known}), _drawn({"someone": known | unknown})
+    for value in known:
+        key = ("someone", value)
+        assert abs(beside[key][0]) == pytest.approx(abs(alone[key][0]), abs=0.1)
+    assert beside["someone", "unknown 0"][1] > 3, "and they stay unknown"
 
 
 def test_what_cannot_be_used_is_counted(make_instrument):
