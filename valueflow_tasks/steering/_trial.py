@@ -149,20 +149,23 @@ def run_trial(
         batch_size: Rows per batch.
     """
     keys = [
-        (dose, query) for query in queries for _ in range(sampling.samples) for dose in conditions
+        (dose, query, repeat)
+        for query in queries
+        for repeat in range(sampling.samples)
+        for dose in conditions
     ]
-    turns = [user_turn(query.text, conditions[dose].prompt) for dose, query in keys]
-    texts = answer(loaded, turns, [conditions[d].spec for d, _ in keys], batch_size=batch_size,
-                   sampling=sampling)  # fmt: skip
-    plain = [user_turn(query.text) for _, query in keys]
+    turns = [user_turn(query.text, conditions[dose].prompt) for dose, query, _ in keys]
+    specs = [conditions[dose].spec for dose, _, _ in keys]
+    texts = answer(loaded, turns, specs, batch_size=batch_size, sampling=sampling)
+    plain = [user_turn(query.text) for _, query, _ in keys]
     losses = answer_losses(loaded, plain, texts, batch_size=batch_size)
     asked = [
-        Answer(query.id, query.text, text, (value,), value if dose else None, dose)
-        for (dose, query), text in zip(keys, texts, strict=True)
+        Answer(query.id, query.text, text, (value,), value if dose else None, dose, repeat=repeat)
+        for (dose, query, repeat), text in zip(keys, texts, strict=True)
     ]
     found = instrument.measure(asked)
     by_dose: dict[float, list[int]] = {}
-    for index, (dose, _) in enumerate(keys):
+    for index, (dose, _, _) in enumerate(keys):
         by_dose.setdefault(dose, []).append(index)
     return Trial(
         value,

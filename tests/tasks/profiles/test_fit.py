@@ -41,13 +41,17 @@ def test_a_planted_profile_is_recovered_with_intervals_that_cover(found):
 
 def test_few_texts_are_drawn_further_toward_the_population_than_many(author, make_instrument):
     truth = {value: (6.0 if i % 2 else -6.0) for i, value in enumerate(evaluated_values("svt"))}
-    pulls = {}
+    short, errors = {}, {}
     for count in (1, 8):
         texts, known = author(truth, "someone", count, 5)
         scores = profile_texts(texts, make_instrument(known))["someone"].scores
-        pulls[count] = np.mean([abs(one.mean - one.intensity) for one in scores.values()])
+        short[count] = np.mean(
+            [np.sign(truth[v]) * (truth[v] - s.intensity) for v, s in scores.items()]
+        )
+        errors[count] = np.mean([one.stderr for one in scores.values()])
         assert all(one.texts == count and one.stderr > 0 for one in scores.values())
-    assert pulls[1] > 2 * pulls[8]
+    assert short[1] > short[8] + 0.5
+    assert errors[1] > 2 * errors[8]
 
 
 def test_groups_are_drawn_toward_each_other_only_where_there_are_enough():
@@ -115,8 +119,12 @@ def test_intervals_hold_when_texts_are_taken_for_another_value():
         own, other = rng.uniform(-7, 7, 2)
         about = rng.random(12) < 2 / 3
         seen = np.where(about, own, other) + 1.5 * rng.standard_normal(12)
-        for shares, kept in ((2 / 3, inside), (1.0, blind)):
-            mean, error = mean_of(*[reading(float(x), shares) for x in seen])
+        for share, kept in ((2 / 3, inside), (1.0, blind)):
+            on = {
+                "svt/power": [reading(float(x), share) for x in seen],
+                "svt/face": [reading(float(x), 1 / 3) for x in seen],
+            }
+            mean, error = value_means(on)["svt/power"]
             kept.append(abs(mean - own) <= 1.645 * error)
     assert np.mean(inside) >= 0.85
     assert np.mean(blind) < 0.7
