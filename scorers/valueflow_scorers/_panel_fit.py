@@ -107,6 +107,7 @@ def orders_utilities(orders: Sequence[IntArray], n: int, ridge: float = 1e-6) ->
         slope, curvature, _ = _order_terms(orders, utilities, 1.0, n)
         curvature[np.diag_indices(n)] += 2 * ridge
         step = np.linalg.solve(curvature, slope - 2 * ridge * utilities)
+        step -= step.mean()  # orders say nothing of it; under a small ridge it is all rounding
         utilities = utilities + step * min(1.0, 5.0 / max(np.abs(step).max(), 1e-12))
         if np.abs(step).max() < 1e-10:
             return np.asarray(utilities - utilities.mean())
