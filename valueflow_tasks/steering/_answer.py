@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -146,6 +145,8 @@ def answer(
     Returns:
         One answer per turn, in order.
     """
+    import torch
+
     given = list(specs) if specs is not None else [None] * len(turns)
     rendered = [loaded.rendered(turn) for turn in turns]
     # Longest first: rows of a batch are then alike, and memory runs out at once or never.
@@ -155,50 +156,36 @@ def answer(
     if sampling.temperature:
         # As `valueflow/hf` samples: from the whole vocabulary, `top_p` as the model ships it.
         drawn = {"do_sample": True, "temperature": sampling.temperature, "top_k": 0}
-    with _seeded(sampling.seed):
-        _fill(loaded, order, rendered, given, answers, batch_size,
-              {"max_new_tokens": max_new_tokens, **drawn})  # fmt: skip
+    config = {"max_new_tokens": max_new_tokens, **drawn}
+    with torch.random.fork_rng():  # draws depend on none before them, and disturb nobody's
+        torch.manual_seed(sampling.seed)
+        for start in range(0, len(order), batch_size):
+            rows = order[start : start + batch_size]
+            texts = _batch(loaded, [rendered[i] for i in rows], [given[i] for i in rows], config)
+            for row, text in zip(rows, texts, strict=True):
+                answers[row] = text
     return answers
 
 
-@contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Draws that depend on nothing that was drawn before, and disturb nobody's."""
-    import torch
-
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        yield
-
-
-def _fill(
+def _batch(
     loaded: Loaded,
-    order: Sequence[int],
     rendered: Sequence[str],
-    given: Sequence[SteeringSpec | None],
-    answers: list[str],
-    batch_size: int,
+    specs: Sequence[SteeringSpec | None],
     config: Mapping[str, Any],
-) -> None:
-    """Answer the rendered turns in this order, each in its place."""
+) -> list[str]:
+    """Answers to rendered turns, all at once."""
     import torch
 
-    for start in range(0, len(order), batch_size):
-        rows = order[start : start + batch_size]
-        ids, mask = loaded.encode([rendered[row] for row in rows])
-        with (
-            torch.inference_mode(),
-            steer_rows(loaded.model, [given[row] for row in rows], loaded.library),
-        ):
-            out = loaded.model.generate(
-                input_ids=ids,
-                attention_mask=mask,
-                **config,
-                pad_token_id=loaded.tokenizer.pad_token_id,
-            )
-        texts = loaded.tokenizer.batch_decode(out[:, ids.shape[1] :], skip_special_tokens=True)
-        for row, text in zip(rows, texts, strict=True):
-            answers[row] = text
+    ids, mask = loaded.encode(rendered)
+    with torch.inference_mode(), steer_rows(loaded.model, specs, loaded.library):
+        out = loaded.model.generate(
+            input_ids=ids,
+            attention_mask=mask,
+            **config,
+            pad_token_id=loaded.tokenizer.pad_token_id,
+        )
+    new = out[:, ids.shape[1] :]
+    return list(loaded.tokenizer.batch_decode(new, skip_special_tokens=True))
 
 
 def model_name(loaded: Loaded) -> str:
