@@ -6,6 +6,7 @@ own; all are functions of the response's intensity on one grid, and add up.
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, repeat
@@ -110,20 +111,26 @@ class Windows:
         return Rankings(table, orders, np.array(windows.owners))
 
     def add_readings(self, table: FloatArray) -> FloatArray:
-        """Add Gaussian log-likelihoods of readings, in place.
+        """Add log-likelihoods of readings, in place: normal, beside a flat one with the doubt.
 
         Args:
             table: Log-likelihoods on GRID, [responses, len(GRID)].
 
         Returns:
-            Sd of each response's reading, zero without one, points, [responses].
+            Sd of each response's reading, zero without one, points, [responses]; with doubt as
+            much larger as what is left of the reading's information is less.
         """
         sds = np.zeros(len(table))
         for owner, window in zip(*self._readings, strict=True):
             assert window.judgement.reading is not None
             value, sd = window.judgement.reading
-            table[owner] -= 0.5 * ((GRID - value) / sd) ** 2
-            sds[owner] = sd
+            doubt = window.judgement.doubt
+            normal = -0.5 * ((GRID - value) / sd) ** 2
+            if doubt:
+                normal += math.log(1 - doubt) - math.log(sd * math.sqrt(2 * math.pi))
+                normal = np.logaddexp(normal, math.log(doubt / (GRID[-1] - GRID[0])))
+            table[owner] += normal
+            sds[owner] = sd / math.sqrt(1 - doubt)
         return sds
 
     def add_letters(self, table: FloatArray, locations: FloatArray) -> FloatArray:

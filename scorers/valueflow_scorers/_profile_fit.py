@@ -157,7 +157,7 @@ async def fit_reader(
             continue
         value, sd = judgement.reading
         errors.append(value - text.intensity)
-        variances.append(sd**2 + text.stderr**2)
+        variances.append(sd**2 / (1 - judgement.doubt) + text.stderr**2)
     if not errors:
         raise ValueFlowError(
             f"the judge {resolved.name!r} failed all {len(asked)} readings: {dict(failures)}"

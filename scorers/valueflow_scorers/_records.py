@@ -217,6 +217,8 @@ class Judgement:
     """P(item is the most supportive), in presented order."""
     reading: tuple[float, float] | None = None
     """(intensity, sd) of the response itself, points."""
+    doubt: float = 0.0
+    """Probability that the reading says nothing of the response, [0, 1)."""
     raw: str = ""
     """The judge's own words."""
     failure: str | None = None
@@ -232,6 +234,7 @@ class Judgement:
         if self.reading is not None:
             value, sd = self.reading
             object.__setattr__(self, "reading", (float(value), float(sd)))
+            object.__setattr__(self, "doubt", float(self.doubt))
         forms = (self.order, self.probabilities, self.reading, self.failure)
         if sum(form is not None for form in forms) != 1:
             raise ValueFlowError(
@@ -249,6 +252,8 @@ class Judgement:
         content: dict[str, Any] = {
             name: list(form) for name, form in forms.items() if form is not None
         }
+        if self.doubt:
+            content["doubt"] = self.doubt
         if self.failure is not None:
             content["failure"] = self.failure
         if self.raw:
@@ -263,7 +268,12 @@ class Judgement:
             for name in ("order", "probabilities", "reading")
             if name in content
         }
-        return cls(**forms, failure=content.get("failure"), raw=str(content.get("raw", "")))
+        return cls(
+            **forms,
+            doubt=float(content.get("doubt", 0.0)),
+            failure=content.get("failure"),
+            raw=str(content.get("raw", "")),
+        )
 
     def checked(self, size: int) -> Judgement:
         """The judgement, or a failure if it does not fit a window of `size` items."""
@@ -275,6 +285,8 @@ class Judgement:
             value, sd = self.reading
             if not (math.isfinite(value) and math.isfinite(sd) and sd > 0):
                 return Judgement(failure="reading is not finite", raw=self.raw)
+            if not 0 <= self.doubt < 1:
+                return Judgement(failure="doubt is no probability below 1", raw=self.raw)
         return self
 
 

@@ -6,8 +6,8 @@ that on the value's axis. What that reading misses is regressed on the embedding
 of all panels: one direction shared by all values and one of the value's own (kernel
 ``x.x' (1 + [same value])``), so that values and encoders without axes are read too. What an anchor
 teaches about itself is left out by the closed form of leave-one-out predictions, which is exact
-because no anchor trained the encoder. The predictions' own regression on the labels turns a
-prediction into a reading: unshrunk, with the spread that left-out anchors showed as its sd.
+because no anchor trained the encoder. How left-out predictions go with the labels (`_clarity`)
+turns a prediction into a reading, unshrunk, with its sd and the doubt that it says anything.
 It is weak, free, fast, deterministic and offline, and says how weak it is.
 """
 
@@ -20,11 +20,11 @@ import numpy as np
 
 from .._panels import load_panel, panel_values
 from .._records import Anchor, FloatArray, Judgement, Panel, Response, Window, words_key
+from ._clarity import Clarity
 from .encoder import Axes, Encoder, HivesMini, mini_weights, shipped_embeddings
 
-METHOD_VERSION = "hives-mini-3"
+METHOD_VERSION = "hives-mini-4"
 _RIDGE = 30.0  # of 3, 10, 30 and 100 the least leave-one-out error on the anchors
-_WIDEST = 60.0  # sd of a reading that says nothing, points
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,8 @@ class _Fitted:
     """By value."""
     left_out: Mapping[tuple[str, str], float]
     """Leave-one-out prediction per (value, anchor text)."""
-    offset: float
-    slope: float
-    sd: float
-    """Of predictions given the label: ``prediction = offset + slope * label + noise``."""
+    clarity: Clarity
+    """How predictions become readings."""
 
 
 class EmbeddedJudge:
@@ -100,11 +98,7 @@ class EmbeddedJudge:
         if prediction is None:
             vector = self._known[words_key(item.text)]
             prediction = float(fitted.lines[window.value].predict(vector))
-        if fitted.slope * _WIDEST <= fitted.sd:
-            return Judgement(reading=(0.0, _WIDEST))
-        return Judgement(
-            reading=((prediction - fitted.offset) / fitted.slope, fitted.sd / fitted.slope)
-        )
+        return fitted.clarity.judgement(prediction)
 
     def _embed(self, texts: Sequence[str]) -> None:
         missing = [text for text in dict.fromkeys(texts) if words_key(text) not in self._known]
@@ -133,17 +127,13 @@ class EmbeddedJudge:
             )
             for value, axis in axes.items()
         }
-        slope, offset = np.polyfit(labels, left_out, 1)
-        noise = left_out - (offset + slope * labels)
         return _Fitted(
             lines,
             {
                 (value, anchor.text): float(one)
                 for (value, anchor), one in zip(taught, left_out, strict=True)
             },
-            float(offset),
-            float(slope),
-            float(np.sqrt(np.mean(noise**2))),
+            Clarity.fit(left_out, labels),
         )
 
     def _axis(self, value: str, width: int) -> _Line:
