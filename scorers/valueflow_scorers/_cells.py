@@ -180,9 +180,14 @@ class Cell:
         return np.asarray(total / (independent / number + self._misread + 1e-9) / number)
 
     @cached_property
+    def _moments(self) -> tuple[FloatArray, FloatArray]:
+        """Mean and standard deviation of what is believed of the mean, points, [1] each."""
+        return moments(self.posterior())
+
+    @cached_property
     def posterior_variance(self) -> float:
         """Variance of what is believed of the mean, label error left out, points²."""
-        return float(moments(self.posterior())[1][0] ** 2)
+        return float(self._moments[1][0] ** 2)
 
     @cached_property
     def measurement_variance(self) -> float:
@@ -214,7 +219,7 @@ class Cell:
             counts: As in `posterior`.
         """
         return CellDraws(
-            float(self.means(np.ones((1, self.n)))[0]),
+            float(self._moments[0][0]),
             self.means(counts),
             self.label_gradient,
             self.label_covariance,

@@ -80,6 +80,7 @@ def places(measured: Sequence[Measured]) -> Iterator[tuple[Place, Measured]]:
 
 
 def query_of(place: Place | str) -> str:
+    """The query of a place, or of a query itself."""
     return place if isinstance(place, str) else place[0]
 
 

