@@ -147,7 +147,7 @@ class Cell:
         with np.errstate(divide="ignore"):  # a share of 1 leaves nothing to the background
             other = np.log1p(-shares) + outside
         mixed = np.logaddexp(np.log(shares)[:, None] + self._log_marginals, other[:, None])
-        surface = self._evidence @ mixed + _populations()[1]
+        surface = self._evidence * mixed.sum(axis=0) + _populations()[1]
         return np.asarray(normalised(surface).reshape(len(_SIGMAS), len(SCALE)).sum(axis=0))
 
     def beliefs(self) -> FloatArray:
@@ -166,18 +166,26 @@ class Cell:
         return np.asarray(moments(normalised(inside))[1] ** 2 + 1e-6)
 
     @cached_property
-    def _evidence(self) -> FloatArray:
-        """How much of an independent response each one is, [n].
+    def _error_variances(self) -> FloatArray:
+        """Error variance of each response's number, independent and persistent, points², [n]."""
+        independent = np.where(self._reading, 0.0, self._own_variances)
+        # No response can be less known than one of which nothing is known.
+        return np.asarray(np.minimum(independent + self._misread + 1e-9, _UNKNOWN_VARIANCE))
 
-        What a judge misreads in a text it misreads in every copy. The mean of c copies with
-        independent error variance V and persistent variance P has the variance V/c + P; they
-        count as (V + P) / (V/c + P) responses, not as c.
+    @cached_property
+    def _evidence(self) -> float:
+        """How much the responses say, in shares of what as many different texts would say.
+
+        A mean over answers counts a text as often as it was given. But what a judge misreads in a
+        text it misreads in every copy: where the text of response i was given c_i times, with
+        independent error variance V_i and persistent variance P_i, the variance of the mean with
+        weights w_i = 1 / (V_i + P_i) is sum w_i² (V_i + c_i P_i) / (sum w_i)², and not 1 / sum w_i.
         """
         copies = Counter(self._texts)
-        number = np.array([copies[text] for text in self._texts], dtype=float)
-        independent = np.where(self._reading, 0.0, self._own_variances)
-        total = independent + self._misread + 1e-9
-        return np.asarray(total / (independent / number + self._misread + 1e-9) / number)
+        more = np.array([copies[text] for text in self._texts]) - 1.0
+        weights = 1.0 / self._error_variances
+        persistent = np.minimum(self._misread, self._error_variances) / self._error_variances
+        return float(weights.sum() / (weights @ (1.0 + more * persistent)))
 
     @cached_property
     def _moments(self) -> tuple[FloatArray, FloatArray]:
@@ -192,9 +200,7 @@ class Cell:
     @cached_property
     def measurement_variance(self) -> float:
         """Variance that the mean would have if all responses were equally strong, points²."""
-        error = np.where(self._reading, self._misread, self._own_variances + self._misread)
-        # No response can be less known than one of which nothing is known.
-        return float(1.0 / np.sum(self._evidence / np.minimum(error, _UNKNOWN_VARIANCE)))
+        return float(1.0 / (self._evidence * np.sum(1.0 / self._error_variances)))
 
     @cached_property
     def label_gradient(self) -> FloatArray:
@@ -205,7 +211,7 @@ class Cell:
         """
         _, log_prior = _populations()
         shape = (self.n, len(_SIGMAS), len(SCALE))
-        surface = self._evidence @ self._log_marginals + log_prior
+        surface = self._evidence * self._log_marginals.sum(axis=0) + log_prior
         joint = normalised(surface[None])[0].reshape(shape[1:])
         slopes = np.gradient(self._log_marginals.reshape(shape), STEP, axis=2)
         lever = joint * (SCALE - (joint @ SCALE).sum())

@@ -120,6 +120,19 @@ def test_copies_read_alike_count_as_one_reading(make_panel, read):
     assert same.stderr > 0.8 * one.stderr
 
 
+def test_a_text_counts_in_the_mean_as_often_as_it_was_given(make_panel, read):
+    readings = [(0.0, 1.0)] * 30 + [(4.0, 1.0)] * 10
+    texts = {f"r{i}": "same" if i < 30 else f"text {i}" for i in range(40)}
+    found, apart = (
+        cell_mean(read(make_panel(), readings, texts=texts)),
+        cell_mean(read(make_panel(), readings)),
+    )
+    assert found.mean == pytest.approx(apart.mean, abs=0.35)
+    assert apart.mean == pytest.approx(1.0, abs=0.2)
+    # Three quarters of the mean rest on one text.
+    assert found.stderr > 0.7
+
+
 def test_a_cell_of_one_is_hardly_surer_than_its_response(make_panel, read):
     [one] = read(make_panel(), [(1.0, 1.0)])
     cell = cell_mean([one])

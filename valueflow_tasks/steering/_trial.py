@@ -137,7 +137,7 @@ def run_trial(
     sampling: Sampling = GREEDY,
     batch_size: int = 32,
 ) -> Trial:
-    """Answer every query under every condition, all mixed in the same batches, and measure.
+    """Answer every query under every condition, mixed in the same batches, and measure.
 
     Args:
         loaded: The model.
@@ -148,11 +148,12 @@ def run_trial(
         sampling: How many answers each query gets.
         batch_size: Rows per batch.
     """
+    # Answers at one dose are about as long as each other, which a batch waits for the longest of.
     keys = [
         (dose, query, repeat)
         for query in queries
-        for repeat in range(sampling.samples)
         for dose in conditions
+        for repeat in range(sampling.samples)
     ]
     turns = [user_turn(query.text, conditions[dose].prompt) for dose, query, _ in keys]
     specs = [conditions[dose].spec for dose, _, _ in keys]

@@ -3,7 +3,8 @@
 The dose-response curve is measured on development queries, made monotone (isotonic regression
 over the doses, each mean weighted by its precision), and inverted by linear interpolation. The
 stated interval is that of the mean over `n` new queries at the dose, with as many answers each:
-the curve's own error, from bootstrap curves fitted in the same way, and the spread of new queries.
+the curve's own error, from bootstrap curves fitted in the same way, and the spread of new queries,
+with the quantile of Student's t for as many queries as the curve was measured on.
 Error of the panel's labels is not in it: the same ruler that made the dial reads the answer.
 """
 
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import norm
+from scipy.stats import t as student
 from valueflow_scorers import ValueFlowError
 
 from ._answer import Sampling
@@ -187,8 +188,9 @@ class Dial:
         expected = float(np.interp(dose, doses, curve))
         at = np.array([np.interp(dose, doses, row) for row in self.draws])
         own = float(np.interp(dose, doses, self.stderrs))
-        # The curve may be surer than any one mean; new answers are as noisy as the old.
-        half = float(norm.ppf(0.95)) * math.sqrt(
+        # The curve may be surer than any one mean; new answers are as noisy as the old. How noisy
+        # that is is known from few queries only.
+        half = float(student.ppf(0.95, max(1, self.queries - 1))) * math.sqrt(
             float(at.var()) + own**2 * self.queries / new_queries
         )
         level = dose / self.dose_per_level
