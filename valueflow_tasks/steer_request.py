@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 _LEVEL = re.compile(r"^([\w/-]+):([+-]?\d+(?:\.\d+)?)$")
 _INTENSITY = re.compile(r"^([\w/-]+)=([+-]?\d+(?:\.\d+)?)$")
+_UNSTEERED = "steer=%s=%+g: the dial expects %+.1f of the model as it is: the run is not steered"
 _FORMS = (
     "steer= takes a value and a level (svt/power:+2), where a dial was measured also an intensity "
     "(svt/power=+5.0), or a JSON file of targets, of a whole spec, or of a value profile"
@@ -157,6 +158,7 @@ def _dialled(value: str, intensity: float, vectors: str) -> SteeringSpec | None:
             "have another mean and error", value, intensity, NEW_QUERIES, dial.sampling.told,
         )  # fmt: skip
     if setting.dose == 0:
+        logger.warning(_UNSTEERED, value, intensity, setting.expected)
         return None
     return folder.dosed({value: setting.level}, {value: setting.dose}, [dial.promise(setting)])
 
@@ -184,6 +186,7 @@ def _nearest_prompt(value: str, intensity: float, method: str, model: str) -> St
         promise.low, promise.high, promise.judge,
     )  # fmt: skip
     if setting.level == 0:
+        logger.warning(_UNSTEERED, value, intensity, setting.expected)
         return None
     return replace(prompt_spec({value: setting.level}, method), promises=(promise,))
 

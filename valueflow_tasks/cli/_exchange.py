@@ -112,7 +112,8 @@ def _write_value(
 ) -> None:
     """The vector of a value, its dose in the length that the file states."""
     from ..settings import measurable_values
-    from ..steering._folder import DOSE, vector_file
+    from ..steering._folder import DOSE, Fitted
+    from ..steering.fit import save_vector
     from ..theories import resolve_values
 
     if len(read.vectors) != 1 or read.operator != "add":
@@ -127,5 +128,5 @@ def _write_value(
     dose = read.coefficients[0] if dose_per_level is None else dose_per_level
     one = replace(read.vectors[0], value=found[0])
     one = replace(one, fit={**one.fit, DOSE: dose, "unit": "raw"})
-    written = one.save(vector_file(output, found[0]))
+    written = save_vector(Fitted(one), output)
     click.echo(f"wrote {written}: unit raw, {dose:g} per level; use it by vectors={output}")

@@ -55,8 +55,13 @@ def load(model: str, device: str | None, arguments: str) -> Loaded:
     given = read_arguments(arguments)
     try:
         return load_model(model, **{"device": device, **given})
-    except (TypeError, ImportError) as error:
-        raise ValueFlowError(f"--model {model} --model-args {arguments!r}: {error}") from None
+    except ValueFlowError:
+        raise
+    # What torch and transformers raise for options they do not know is of any of these kinds.
+    except (TypeError, ImportError, AttributeError, RuntimeError, ValueError, AssertionError) as e:
+        options = f" --model-args {arguments!r}" * bool(arguments)
+        options += f" --device {device}" * bool(device)
+        raise ValueFlowError(f"--model {model}{options} cannot be loaded: {e}") from None
 
 
 def read_arguments(text: str) -> dict[str, Any]:

@@ -222,10 +222,13 @@ class SteeredAPI(ModelAPI):
         )
 
     def _ends(self, tokens: Any) -> int:
-        """Where padding begins: behind the first end of text."""
+        """Where padding begins: at the first end of text, or behind a string to stop at."""
         ends = self.loaded.model.generation_config.eos_token_id
         known = set(ends if isinstance(ends, list) else [ends])
         for place, token in enumerate(tokens.tolist()):
             if token in known:
                 return place
-        return len(tokens)
+        kept = len(tokens)
+        while kept and int(tokens[kept - 1]) == self.loaded.tokenizer.pad_token_id:
+            kept -= 1
+        return kept

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from inspect_ai.model import GenerateConfig
+from valueflow_scorers import ValueFlowError
 
 _ALONE = itertools.count()
+_UNKNOWN = ("frequency_penalty", "presence_penalty", "logit_bias", "best_of")
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,22 @@ class Sampling:
 
     @classmethod
     def of(cls, config: GenerateConfig, max_tokens: int | None) -> Sampling:
-        """Read a configuration; without a temperature answers are greedy."""
+        """Read a configuration; without a temperature answers are greedy.
+
+        Raises:
+            ValueFlowError: for a setting that would change the answers and that is not known here.
+        """
+        given = {name: getattr(config, name, None) for name in _UNKNOWN}
+        if asked := [f"{name}={value}" for name, value in given.items() if value]:
+            raise ValueFlowError(
+                f"valueflow/hf does not know {', '.join(asked)}: leave it out (several answers "
+                "are --epochs)"
+            )
+        if (config.num_choices or 1) > 1:
+            raise ValueFlowError(
+                f"num_choices={config.num_choices}: valueflow/hf gives one answer per request; "
+                "take --epochs"
+            )
         return cls(
             config.max_tokens or max_tokens or 160,
             config.temperature or 0.0,

@@ -13,6 +13,7 @@ from valueflow_scorers import ValueFlowError
 from ..bundled import model_path
 from ._batch import VectorLibrary, steer_rows
 from ._installed import check_installed
+from ._layers import hub_name, last_part
 from ._spec import SteeringSpec
 
 _ORIGIN = ("revision", "trust_remote_code", "token", "subfolder", "cache_dir", "local_files_only")
@@ -105,15 +106,23 @@ def load_model(name: str, *, device: str | None = None, dtype: str = "auto", **r
         rest: For `from_pretrained`; what says where the model comes from holds for its tokenizer.
 
     Raises:
-        ValueFlowError: without torch or transformers.
+        ValueFlowError: without torch or transformers, or for a device beside a `device_map`.
     """
     check_installed()
+    placed = rest.get("device_map") is not None
+    if placed and device is not None:
+        raise ValueFlowError(
+            f"device={device!r} and device_map={rest['device_map']!r} both say where the model "
+            "goes: give one of them"
+        )
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     path = model_path(name)
     model: Any = AutoModelForCausalLM.from_pretrained(path, dtype=dtype, **rest)
-    if not hasattr(model, "hf_device_map"):
+    # A map of one device leaves no trace in the model; quantisers place what they make.
+    placed |= hasattr(model, "hf_device_map") or getattr(model, "hf_quantizer", None) is not None
+    if not placed:
         model = model.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     origin = {name: rest[name] for name in _ORIGIN if name in rest}
     tokenizer = AutoTokenizer.from_pretrained(path, **origin)
@@ -189,11 +198,14 @@ def _batch(
 
 
 def model_name(loaded: Loaded) -> str:
-    """What the model calls itself; of a local path the last part."""
+    """What the model calls itself; of a local path its short name."""
     return short_name(str(getattr(loaded.model, "name_or_path", "") or ""))
 
 
 def short_name(model: str) -> str:
-    """A hub name as it is; of a local path, or of `bundled`, the last part."""
-    path = Path(model_path(model))
-    return path.name if path.is_dir() else model
+    """A hub name, also from a path in the hub's cache; of another local path the last part."""
+    path = model_path(model)
+    named = hub_name(path)
+    if named != path:
+        return named
+    return last_part(path) if path and Path(path).is_dir() else model

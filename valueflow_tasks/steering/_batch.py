@@ -93,19 +93,26 @@ def steer_rows(
 def _table(
     specs: Sequence[SteeringSpec | None], library: VectorLibrary
 ) -> tuple[list[SteeringVector], list[list[float | None]]]:
-    """All vectors of the rows, and each row's coefficients, None where a vector is not its own."""
-    vectors: dict[tuple[str, int], SteeringVector] = {}
-    rows: list[dict[tuple[str, int], float]] = []
+    """All vectors of the rows, and each row's coefficients, None where a vector is not its own.
+
+    A row's vectors stand in its own order, in which they act: a vector that stands too early for
+    a row is there a second time.
+    """
+    vectors: list[SteeringVector] = []
+    rows: list[dict[int, float]] = []
     for spec in specs:
-        row: dict[tuple[str, int], float] = {}
+        row: dict[int, float] = {}
+        place = 0
         for vector, dose in zip(
             library.of(spec) if spec else (), spec.vectors if spec else (), strict=True
         ):
-            # A spec may use one vector twice; the count keeps the two apart.
-            key = (dose.fingerprint, sum(known[0] == dose.fingerprint for known in row))
-            vectors[key], row[key] = vector, dose.coefficient
+            later = range(place, len(vectors))
+            column = next((c for c in later if vectors[c] == vector), len(vectors))
+            if column == len(vectors):
+                vectors.append(vector)
+            row[column], place = dose.coefficient, column + 1
         rows.append(row)
-    return list(vectors.values()), [[row.get(key) for key in vectors] for row in rows]
+    return vectors, [[row.get(column) for column in range(len(vectors))] for row in rows]
 
 
 def check_prompt_free(specs: Sequence[SteeringSpec | None]) -> None:

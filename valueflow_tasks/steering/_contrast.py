@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,7 +95,10 @@ def _own_texts(path: Path) -> list[tuple[str, str, float]]:
             continue
         try:
             row = json.loads(line)
-            rows.append((str(row.get("query") or ""), str(row["text"]), float(row["level"])))
+            level = float(row["level"])
+            if not math.isfinite(level):
+                raise ValueError
+            rows.append((str(row.get("query") or ""), str(row["text"]), level))
         except (KeyError, TypeError, ValueError, AttributeError):
             raise ValueFlowError(
                 f'{path}, line {number}: expected {{"text": …, "level": -2 … 2, "query"?: …}}'
@@ -106,9 +110,9 @@ def _refuse_panel_texts(value: str, texts: Sequence[str]) -> None:
     """What measures must not have been fitted on."""
     from valueflow_scorers import load_panel
 
-    known = {text.text.strip() for text in load_panel(value).texts}
+    known = {_words(text.text) for text in load_panel(value).texts}
     for text in texts:
-        if text.strip() in known:
+        if _words(text) in known:
             raise ValueFlowError(
                 f"the contrast text {text[:60]!r}… is an anchor or sentinel of {value}: it would "
                 "be fitted and measured with; leave it out"

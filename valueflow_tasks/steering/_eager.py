@@ -6,14 +6,41 @@ unsteered without a word. `generate` compiles by itself for static caches on som
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from valueflow_scorers import ValueFlowError
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+class _Forced:
+    """The process's stance, forced from the first context in any thread to the end of the last."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._holders = 0
+        self._stack = ExitStack()
+
+    @contextmanager
+    def held(self, stance: Any) -> Iterator[None]:
+        with self._lock:
+            if self._holders == 0:
+                self._stack.enter_context(stance("force_eager"))
+            self._holders += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._holders -= 1
+                if self._holders == 0:
+                    self._stack.close()
+
+
+_FORCED = _Forced()
 
 
 @contextmanager
@@ -30,7 +57,7 @@ def run_as_written(model: nn.Module) -> Iterator[None]:
 
     stance: Any = getattr(torch.compiler, "set_stance", None)
     if stance is not None:
-        with stance("force_eager"):
+        with _FORCED.held(stance):
             yield
         return
     if _is_compiled(model):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -117,11 +117,29 @@ def load_fitted(path: str | Path) -> Fitted:
     """The vector of a file, and the one against that lies beside it, if there is one.
 
     Raises:
-        ValueFlowError: if a file is missing or no vector.
+        ValueFlowError: if a file is missing or no vector, or the two were not fitted together.
     """
     other = _beside(Path(path))
-    return Fitted(
-        SteeringVector.load(path), SteeringVector.load(other) if other.is_file() else None
+    one = Fitted(SteeringVector.load(path))
+    if not other.is_file():
+        return one
+    against = Fitted(SteeringVector.load(other))
+    if _made(one) != _made(against):
+        raise ValueFlowError(
+            f"{path} and {other.name} beside it were not fitted together "
+            f"({_made(one)} and {_made(against)}): fit the value again, or remove {other.name}"
+        )
+    return replace(one, against=against.vector)
+
+
+def _made(one: Fitted) -> dict[str, Any]:
+    """What the two vectors of a pair have in common."""
+    vector = one.vector
+    names = ("value", "model_id", "model_revision", "n_layers", "layer", "method")
+    return (
+        {name: getattr(vector, name) for name in names}
+        | one.how
+        | {name: vector.fit.get(name) for name in (DOSE, "source", "texts")}
     )
 
 

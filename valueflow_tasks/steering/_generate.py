@@ -22,6 +22,10 @@ class GenerateWatch:
         """Outside generate."""
         self.prompt_width: int | None = None
         """Columns of the prompt, padding included; None outside generate."""
+        self.prompt_rows: int | None = None
+        """Rows of the prompt; None outside generate, and when it starts from nothing."""
+        self.seen = 0
+        """Columns that have passed so far, as far as forward passes have told."""
 
 
 @contextmanager
@@ -39,12 +43,13 @@ def watch_generate(model: nn.Module) -> Iterator[GenerateWatch]:
 
     @functools.wraps(inner)
     def generate(*args: Any, **kwargs: Any) -> Any:
-        before = watch.prompt_width
-        watch.prompt_width = _prompt_width(args, kwargs)
+        before = watch.prompt_width, watch.prompt_rows
+        watch.prompt_width, watch.prompt_rows = _prompt_size(args, kwargs)
+        watch.seen = 0
         try:
             return inner(*args, **kwargs)
         finally:
-            watch.prompt_width = before
+            watch.prompt_width, watch.prompt_rows = before
 
     outer = model.__dict__.get("generate")
     model.__dict__["generate"] = generate
@@ -57,8 +62,8 @@ def watch_generate(model: nn.Module) -> Iterator[GenerateWatch]:
             model.__dict__["generate"] = outer
 
 
-def _prompt_width(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
-    """Columns of the prompt that generate was called with; 1 when it starts from nothing."""
+def _prompt_size(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[int, int | None]:
+    """Columns and rows that generate was called with; 1 and None when it starts from nothing."""
     prompt = kwargs.get("inputs_embeds")
     if prompt is None:
         given = (*args[:1], kwargs.get("inputs"), kwargs.get("input_ids"))
@@ -68,4 +73,4 @@ def _prompt_width(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
     mask = kwargs.get("attention_mask")
     if mask is not None and getattr(mask, "ndim", 0) == 2:
         width = max(width, int(mask.shape[1]))
-    return width
+    return width, None if prompt is None else int(prompt.shape[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -156,18 +157,23 @@ def _warn_of_revision(whose: str, fitted: str, what: str, loaded: str) -> None:
 
 def _same_model(one: str, other: str) -> bool:
     """Hub names are compared whole, a local path by its last part only (it may be a copy)."""
-    one, other = _hub_name(one), _hub_name(other)
+    one, other = hub_name(one), hub_name(other)
     if _is_local(one) or _is_local(other):
-        return Path(one).name == Path(other).name
+        return last_part(one) == last_part(other)
     return one == other
 
 
-def _hub_name(name: str) -> str:
+def hub_name(name: str) -> str:
     """`org/model` from a path inside the hub's cache, anything else as it is."""
     for part in Path(name).parts:
         if part.startswith("models--"):
             return part.removeprefix("models--").replace("--", "/")
     return name
+
+
+def last_part(name: str) -> str:
+    """The last part of a path; of `.` and the like that of the folder it stands for."""
+    return Path(os.path.abspath(name)).name  # `resolve` would follow links that people name
 
 
 def _is_local(name: str) -> bool:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 _ACTIONS: dict[Operator, str] = {"add": "add", "project": "clamp"}
-_LAYER = re.compile(r"(?:^|\.)(\d+)$")
+_LAYER = re.compile(r"^((?:[a-z_]\w*\.)*[a-z_]\w*)\.(\d+)$", re.I)
+"""A list of layers, not within a layer itself, and a number in it."""
 
 
 def export_lm_eval(
@@ -103,6 +104,11 @@ def import_lm_eval(path: str | Path, *, model_id: str = "") -> ExchangedVectors:
         ) from error
     if not isinstance(content, Mapping) or not content:
         raise ValueFlowError(f"{source} holds no hook points: it is not a steering file of lm-eval")
+    if len(lists := {str(point).rpartition(".")[0] for point in content}) > 1:
+        raise ValueFlowError(
+            f"{source} steers in several places ({', '.join(sorted(lists))}): only the layers of "
+            "one decoder are read"
+        )
     read = sorted(
         (_entry(str(point), info, source, model_id) for point, info in content.items()),
         key=lambda entry: entry[0].layer,
@@ -126,6 +132,8 @@ def _doses(
 
 
 def _entry(point: str, info: Any, source: Path, model_id: str) -> tuple[SteeringVector, float, str]:
+    import torch
+
     layer = _LAYER.search(point)
     if layer is None:
         raise ValueFlowError(
@@ -137,8 +145,12 @@ def _entry(point: str, info: Any, source: Path, model_id: str) -> tuple[Steering
         raise ValueFlowError(f"{source}: {point!r} uses a bias or a single head: not supported")
     if "steering_vector" not in info:
         raise ValueFlowError(f"{source}: {point!r} has no steering_vector")
-    raw, amount = info["steering_vector"], float(info.get("steering_coefficient", 1.0))
-    vector = SteeringVector(raw, int(layer[1]), model_id=model_id, method="lm-eval")
+    try:
+        raw = torch.as_tensor(info["steering_vector"])
+        amount = float(info.get("steering_coefficient", 1.0))
+    except (TypeError, ValueError) as error:
+        raise ValueFlowError(f"{source}: {point!r} holds no vector and number: {error}") from None
+    vector = SteeringVector(raw, int(layer[2]), model_id=model_id, method="lm-eval")
     # `add` scales the vector as stored, `clamp` only its direction.
     length = float(raw.double().norm()) if info["action"] == "add" else 1.0
     return vector, amount * length, str(info["action"])

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 PROJECTIONS = ("mlp.down_proj", "mlp.c_proj", "mlp.dense_4h_to_h", "mlp.fc2", "mlp.fc_out", "fc2")
 """Where the last projection of a layer is, by family."""
 _POST_NORMS = ("post_feedforward_layernorm", "post_mlp_layernorm", "post_ffn_layernorm")
-_BIAS = re.compile(r"\.(\d+)\.[a-z_0-9.]+\.lora_B\.bias$")
+_BIAS = re.compile(rf"\.(\d+)\.(?:{'|'.join(map(re.escape, PROJECTIONS))})\.lora_B\.bias$")
+_SCALED = ("use_rslora", "alpha_pattern", "rank_pattern", "use_dora")
+"""Entries of an adapter's configuration by which its scale is not `lora_alpha / r`."""
 PREFIX = "base_model.model."
 
 
@@ -103,22 +105,33 @@ def import_peft(path: str | Path, *, model_id: str | None = None) -> ExchangedVe
     Raises:
         ValueFlowError: if it is missing, or an adapter that does more than add a constant.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     source = Path(path)
     files = source / "adapter_config.json", source / "adapter_model.safetensors"
     if not all(file.is_file() for file in files):
         raise ValueFlowError(f"no PEFT adapter in {source}: it needs {[f.name for f in files]}")
-    config = json.loads(files[0].read_text("utf-8"))
-    tensors = load_file(files[1])
-    scaling = config.get("lora_alpha", 0) / config.get("r", 1)
+    try:
+        config = dict(json.loads(files[0].read_text("utf-8")))
+        tensors = load_file(files[1])
+        scaling = float(config.get("lora_alpha", 0)) / float(config.get("r", 1))
+    except (TypeError, ValueError, ZeroDivisionError, SafetensorError) as error:
+        raise ValueFlowError(f"{source} cannot be read as a PEFT LoRA adapter: {error}") from None
+    if other := [name for name in _SCALED if config.get(name)]:
+        raise ValueFlowError(
+            f"{source} uses {', '.join(other)}: only adapters that `export` wrote are vectors"
+        )
     lengths: dict[int, torch.Tensor] = {}
     for name, tensor in tensors.items():
         found = _BIAS.search(name)
-        if found:
+        if found and int(found[1]) not in lengths:
             lengths[int(found[1])] = tensor.float() * scaling
         elif bool((tensor != 0).any()):
-            raise ValueFlowError(f"{source} changes weights ({name} is not zero): not a vector")
+            raise ValueFlowError(
+                f"{source} changes weights, or adds something elsewhere than to the output of a "
+                f"layer ({name} is not zero): not a vector"
+            )
     base = str(config.get("base_model_name_or_path") or "")
     return from_lengths(lengths, "peft", {}, base if model_id is None else model_id)
 

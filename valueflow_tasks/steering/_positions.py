@@ -73,14 +73,15 @@ class Positions:
             raise ValueFlowError(f"{type(module).__name__} was called without input_ids")
         batch, width = int(inputs.shape[0]), int(inputs.shape[1])
         self.repeat = self._repeat(batch)
-        past = _past(given.get("past_key_values"))
+        mask = _mask(given.get("attention_mask"))
+        past = self._past(given, mask, width)
+        self.watch.seen = past + width
         prompt = self.watch.prompt_width
         self.idle, self.tokens = False, None
         if prompt is not None and self.lengths is None and past >= prompt:
             # Generating with a cache: new tokens, none of them padding. No mask, no work.
             self.idle = self.scope == "prompt"
             return
-        mask = _mask(given.get("attention_mask"))
         real = _real(mask, past, width)
         wanted = self._wanted(mask, real, past, width, inputs.device)
         if wanted is not None and real is not None:
@@ -88,16 +89,30 @@ class Positions:
         tokens = real if wanted is None else wanted
         self.tokens = None if tokens is None else tokens.expand(batch, width)
 
+    def _past(self, given: Mapping[str, Any], mask: Tensor | None, width: int) -> int:
+        """Columns that passed before these."""
+        cache: Any = given.get("past_key_values")
+        counted = int(cache.get_seq_length()) if hasattr(cache, "get_seq_length") else 0
+        prompt = self.watch.prompt_width
+        if counted or prompt is None or width >= prompt:
+            return counted
+        # The states of recurrent layers (Mamba, RWKV, MiniMax) do not count what went into them.
+        if mask is not None and mask.ndim == 2 and mask.shape[1] > width:
+            return int(mask.shape[1]) - width
+        return self.watch.seen
+
     def _repeat(self, batch: int) -> int:
         if self.rows is None or batch == self.rows:
             return 1
         # Beams and several returned sequences repeat each row in place.
-        if self.watch.prompt_width is not None and batch % self.rows == 0:
+        if self.watch.prompt_rows in (None, self.rows) and (
+            self.watch.prompt_width is not None and batch % self.rows == 0
+        ):
             return batch // self.rows
         raise ValueFlowError(
             f"coefficients or prompt_lengths have {self.rows} rows and the batch has {batch}: give "
             "one row for each row of the batch, or coefficients [n_vectors] for every row "
-            "(inside generate a whole multiple is understood as beams or returned sequences; "
+            "(inside generate one for each prompt, however many beams or sequences it becomes; "
             "call model.generate within the context, not a reference taken before it)"
         )
 
@@ -137,11 +152,6 @@ def _named(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     if not args:
         return kwargs
     return {**dict(zip(inspect.signature(module.forward).parameters, args, strict=False)), **kwargs}
-
-
-def _past(cache: Any) -> int:
-    """Columns that the cache holds already."""
-    return int(cache.get_seq_length()) if hasattr(cache, "get_seq_length") else 0
 
 
 def _mask(given: Any) -> Tensor | None:

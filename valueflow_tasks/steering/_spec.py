@@ -107,6 +107,10 @@ class SteeringSpec:
         object.__setattr__(self, "vectors", tuple(self.vectors))
         object.__setattr__(self, "promises", tuple(self.promises))
         check_words(self.unit, self.scope, self.operator)
+        if not isinstance(self.prompt, str):
+            raise ValueFlowError(
+                f"prompt is {self.prompt!r}; it must be text, empty for no prompt steering"
+            )
         names = [target.value for target in self.targets]
         if len(set(names)) < len(names):
             raise ValueFlowError(f"a value is targeted twice in {names}: give it one level")

@@ -78,6 +78,7 @@ def steer(
     check_words(unit, scope, operator)
     decoder = find_decoder(model, layers)
     check_vectors(vectors, decoder, model_id)
+    _check_columns(model, scope)
     dosage = read_coefficients(coefficients, len(vectors))
     edits = _edits(vectors, dosage, unit, operator)
     if not edits:
@@ -97,6 +98,16 @@ def steer(
         for layer, edit in edits.items():
             stack.callback(_hang(decoder, layer, edit, positions))
         yield
+
+
+def _check_columns(model: nn.Module, scope: Scope) -> None:
+    """Refuse to tell prompt from response where PEFT puts tokens of its own before them."""
+    virtual = getattr(getattr(model, "active_peft_config", None), "is_prompt_learning", False)
+    if virtual and scope != "all":
+        raise ValueFlowError(
+            f"scope={scope!r}: the model's adapter puts virtual tokens before the prompt, so that "
+            "its end is not known; steer all tokens (scope='all')"
+        )
 
 
 def _edits(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import operator
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
@@ -114,19 +115,30 @@ class SteeringVector:
         return self.residual_norm
 
     def save(self, path: str | Path) -> Path:
-        """Write the vector as safetensors, its description in the file's metadata.
+        """Write the vector as safetensors, its description in the file's metadata: whole, or not.
 
         Returns:
             the path written.
+
+        Raises:
+            ValueFlowError: if it cannot be written.
         """
+        from safetensors import SafetensorError
         from safetensors.torch import save_file
 
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
         # One key: safetensors writes several in an order that changes from run to run.
         text = canonical_json({"format": FORMAT, **self._description()}, "vector")
-        save_file({"direction": self.direction.contiguous()}, target, metadata={"valueflow": text})
-        return target
+        try:
+            tensors = {"direction": self.direction.contiguous()}
+            save_file(tensors, partial, metadata={"valueflow": text})
+            return partial.replace(target)
+        except SafetensorError as error:  # a full disk, a folder that nobody may write to
+            raise ValueFlowError(f"{target} cannot be written: {error}") from None
+        finally:
+            partial.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: str | Path) -> SteeringVector:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -231,11 +232,24 @@ def trial_spec(loaded: Loaded, fitted: Fitted, level: float, dose: float) -> Ste
 
 
 def save_vector(fitted: Fitted, folder: str | Path) -> Path:
-    """Write what was fitted where `vectors=DIR` finds it; a dial of an older one is removed."""
-    other = against_file(folder, fitted.value)
+    """Write what was fitted where `vectors=DIR` finds it; a dial of an older one is removed.
+
+    Both vectors of a pair are on the disk before either takes the place of an older one.
+
+    Raises:
+        ValueFlowError: if they cannot be written.
+    """
+    target, other = vector_file(folder, fitted.value), against_file(folder, fitted.value)
+    partial = other.with_name(f"{other.name}.{os.getpid()}.partial")
     if fitted.against is not None:
-        fitted.against.save(other)
-    else:
-        other.unlink(missing_ok=True)
-    dial_file(folder, fitted.value).unlink(missing_ok=True)
-    return fitted.vector.save(vector_file(folder, fitted.value))
+        fitted.against.save(partial)
+    try:
+        written = fitted.vector.save(target)
+        dial_file(folder, fitted.value).unlink(missing_ok=True)
+        if fitted.against is not None:
+            partial.replace(other)
+        else:
+            other.unlink(missing_ok=True)
+    finally:
+        partial.unlink(missing_ok=True)
+    return written

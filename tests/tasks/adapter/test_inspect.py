@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 pytest.importorskip("inspect_ai")
@@ -16,6 +17,7 @@ from inspect_ai.dataset import Sample
 from inspect_ai.log import EvalLog
 from inspect_ai.model import CachePolicy, GenerateConfig, get_model
 from inspect_ai.solver import generate
+from valueflow_scorers import ValueFlowError
 
 from valueflow_tasks.inspect_tasks import valueflow_profile, valueflow_steer
 from valueflow_tasks.prompts import user_turn
@@ -189,6 +191,33 @@ async def test_generation_settings_are_honoured() -> None:
     assert (await ask(QUESTIONS[0], stop_seqs=[word])).completion == (
         greedy.completion.split(word)[0]
     )
+
+
+@pytest.mark.anyio
+async def test_a_stopped_answer_is_the_same_beside_longer_ones() -> None:
+    """What a batch fills up behind its stop string is no part of it."""
+    word = (await ask(QUESTIONS[0])).completion.split()[2]
+    alone = await ask(QUESTIONS[0], stop_seqs=[word], logprobs=True)
+    found: dict[str, Any] = {}
+
+    async def one(text: str) -> None:
+        found[text] = await ask(text, stop_seqs=[word], logprobs=True)
+
+    async with anyio.create_task_group() as group:
+        for text in QUESTIONS:
+            group.start_soon(one, text)
+    beside = found[QUESTIONS[0]]
+    assert max(other.usage.output_tokens for other in found.values()) == 12
+    assert beside.usage.output_tokens == alone.usage.output_tokens < 12
+    assert len(beside.choices[0].logprobs.content) == len(alone.choices[0].logprobs.content)
+    assert beside.stop_reason == alone.stop_reason == "stop"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("given", [{"num_choices": 3}, {"frequency_penalty": 2.0}])
+async def test_settings_that_would_be_ignored_are_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(ValueFlowError, match=next(iter(given))):
+        await ask(QUESTIONS[0], **given)
 
 
 @pytest.mark.anyio

@@ -57,6 +57,18 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "qwen2_moe": ("Qwen2Moe", {**EXPERTS, "shared_expert_intermediate_size": 24}),
     "qwen3_moe": ("Qwen3Moe", EXPERTS),
 }
+RECURRENT: dict[str, tuple[str, dict[str, Any]]] = {
+    "mamba": ("Mamba", {"state_size": 8}),
+    "minimax": (
+        "MiniMax",
+        {
+            "num_local_experts": 2,
+            "layer_types": ["linear_attention", "full_attention", "linear_attention"],
+            "block_size": 4,
+        },
+    ),
+}
+"""Their states do not count the tokens that went into them."""
 CLASSES = {"gemma3": "Gemma3ForCausalLM", "gpt2": "GPT2LMHeadModel"}
 MIXTURES = ("mixtral", "qwen2_moe", "qwen3_moe")
 FEW = ("llama", "gpt2", "gpt_neox", "gemma2", "phi3", "qwen3")
@@ -66,7 +78,7 @@ _built: dict[str, Any] = {}
 
 
 def build(family: str) -> Any:
-    name, extra = FAMILIES[family]
+    name, extra = {**FAMILIES, **RECURRENT}[family]
     config = getattr(transformers, f"{name}Config")(**{**BASE, **extra})
     torch.manual_seed(0)
     kind = getattr(transformers, CLASSES.get(family, f"{name}ForCausalLM"))

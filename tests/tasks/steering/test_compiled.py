@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 import torch
 from valueflow_scorers import ValueFlowError
@@ -57,3 +59,31 @@ def test_an_older_torch_refuses_compiled_models(make_model, vector, tokens, logi
     model.compile(backend="eager")
     with pytest.raises(ValueFlowError, match=r"torch 2\.6"), steer(model, [vector(1)], [0.9]):
         pass
+
+
+def test_another_model_s_context_in_another_thread_does_not_let_compiled_code_run(
+    make_model, vector, tokens, logits
+):
+    """What is forced is the whole process's, so it lasts until the last context ends."""
+    one, other, ids = make_model("llama"), make_model("llama"), tokens(2, 5)
+    compiled = torch.compile(other, backend="eager")
+    plain = logits(compiled, ids)
+    with steer(other, [vector(1)], [0.9]):
+        wanted = logits(other, ids)
+    begun, nested, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def first() -> None:
+        with steer(one, [vector(1)], [0.5]):
+            begun.set()
+            nested.wait(60)
+        ended.set()
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    begun.wait(60)
+    with steer(compiled, [vector(1)], [0.9]):
+        nested.set()
+        assert ended.wait(60)
+        torch.testing.assert_close(logits(compiled, ids), wanted, **CLOSE)
+    thread.join(60)
+    torch.testing.assert_close(logits(compiled, ids), plain, **CLOSE)

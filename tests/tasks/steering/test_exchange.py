@@ -215,3 +215,26 @@ def test_nothing_is_not_exported(llama, vector, tmp_path, export):
 def test_vectors_of_another_model_are_not_exported(llama, vector, tmp_path, export):
     with pytest.raises(ValueFlowError, match="belongs to a model of 9 layers"):
         export(tmp_path / "v", llama, [vector(1, n_layers=9)], [1.0])
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        ["layers.1.mlp.experts.2"],
+        ["layers.1", "vision_tower.layers.1"],
+        ["1"],
+    ],
+)
+def test_hook_points_other_than_the_layers_of_one_decoder_are_refused(tmp_path, points):
+    entry = {"action": "add", "steering_vector": torch.ones(4), "steering_coefficient": 1.0}
+    torch.save(dict.fromkeys(points, entry), tmp_path / "v.pt")
+    with pytest.raises(ValueFlowError, match=r"whole layer outputs|one decoder"):
+        import_lm_eval(tmp_path / "v.pt")
+
+
+@pytest.mark.parametrize("entry", [{"steering_vector": "x"}, {"steering_coefficient": "much"}])
+def test_hook_points_without_a_vector_and_a_number_are_refused(tmp_path, entry):
+    whole = {"action": "add", "steering_vector": torch.ones(4), "steering_coefficient": 1.0}
+    torch.save({"layers.1": {**whole, **entry}}, tmp_path / "v.pt")
+    with pytest.raises(ValueFlowError, match="no vector and number"):
+        import_lm_eval(tmp_path / "v.pt")

@@ -198,3 +198,25 @@ def test_a_wrapped_generate_is_put_back_after_an_error(llama, vector, tokens):
         with pytest.raises(ValueFlowError, match="2 rows and the batch has 4"):
             llama(tokens(4, 4))
     assert "generate" not in llama.__dict__
+
+
+@pytest.mark.parametrize("scope", ["all", "prompt", "response"])
+@pytest.mark.parametrize("family", ["mamba", "minimax"])
+def test_states_that_count_no_tokens_do_not_confuse_prompt_and_answer(
+    family, scope, make_model, vector, tokens
+):
+    model, row = make_model(family), tokens(1, 6)[0]
+    with steer(model, [vector(1)], [3.0], scope=scope):
+        text, steps = generate(model, row[None])
+    expected, expected_steps = by_hand(model, row, [vector(1)], 3.0, scope=scope)
+    assert text[0].tolist() == expected.tolist()
+    torch.testing.assert_close(steps[0], expected_steps, **CLOSE)
+
+
+def test_rows_of_coefficients_are_rows_of_prompts(llama, vector, tokens):
+    """Twice as many prompts as rows are no beams."""
+    with (
+        pytest.raises(ValueFlowError, match="one for each prompt"),
+        steer(llama, [vector(1)], [[5.0], [-5.0]]),
+    ):
+        generate(llama, tokens(4, 3))

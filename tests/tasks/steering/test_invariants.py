@@ -158,3 +158,29 @@ def _output(model, ids):
         model(ids)
     hook.remove()
     return seen[0]
+
+
+@pytest.mark.parametrize("operator", ["project", "ablate", "rotate"])
+def test_each_row_of_a_mixed_batch_keeps_the_order_of_its_vectors(
+    llama, vector, tokens, logits, operator
+):
+    from valueflow_tasks.steering import SteeringSpec, VectorDose
+    from valueflow_tasks.steering._batch import VectorLibrary, steer_rows
+
+    library, ids = VectorLibrary(), tokens(1, 5)
+    one, other = vector(1), vector(1, seed=1)
+    for each in (one, other):
+        library.add(each)
+    doses = [VectorDose("", each.fingerprint, 0.8) for each in (one, other)]
+    specs = [
+        SteeringSpec(vectors=vectors, operator=operator)
+        for vectors in (doses, doses[::-1], [doses[1]], [doses[0], doses[1], doses[0]])
+    ]
+    alone = []
+    for spec in specs:
+        with steer_rows(llama, [spec], library):
+            alone.append(logits(llama, ids)[0])
+    assert not torch.allclose(alone[0], alone[1], atol=1e-3)
+    with steer_rows(llama, specs, library):
+        mixed = logits(llama, ids.repeat(len(specs), 1))
+    torch.testing.assert_close(mixed, torch.stack(alone), atol=1e-5, rtol=0.0)

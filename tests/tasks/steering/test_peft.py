@@ -118,3 +118,50 @@ def test_the_adapter_names_its_base_model(make_model, vector, tmp_path):
     assert config["lora_bias"]
     assert config["lora_alpha"] == config["r"]
     assert import_peft(tmp_path).vectors[0].model_id == "org/one"
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"use_rslora": True, "r": 16}, None),
+        ({"alpha_pattern": {"down_proj": 4}}, None),
+        ({}, "self_attn.o_proj"),
+        ({}, "self_attn.q_proj"),
+        ({"r": 0}, None),
+    ],
+    ids=["rslora", "alpha pattern", "output projection", "query projection", "rank 0"],
+)
+def test_adapters_that_add_something_else_are_no_vectors(llama, vector, tmp_path, change, place):
+    from safetensors.torch import load_file, save_file
+
+    export_peft(tmp_path, llama, [vector(1)], [0.5])
+    config = tmp_path / "adapter_config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), **change}))
+    weights = tmp_path / "adapter_model.safetensors"
+    tensors = load_file(weights)
+    if place:
+        tensors = {name.replace("mlp.down_proj", place): one for name, one in tensors.items()}
+    save_file(tensors, weights)
+    with pytest.raises(ValueFlowError, match=str(tmp_path)):
+        import_peft(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["adapter_config.json", "adapter_model.safetensors"])
+def test_adapters_that_cannot_be_read_say_so(llama, vector, tmp_path, name):
+    export_peft(tmp_path, llama, [vector(1)], [0.5])
+    (tmp_path / name).write_text("{")
+    with pytest.raises(ValueFlowError, match="cannot be read as a PEFT"):
+        import_peft(tmp_path)
+
+
+def test_virtual_tokens_hide_where_the_prompt_ends(make_model, vector, tokens):
+    peft = pytest.importorskip("peft")
+    config = peft.PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=4)
+    adapted, ids = peft.get_peft_model(make_model("llama"), config).eval(), tokens(1, 3)
+    with (
+        pytest.raises(ValueFlowError, match="virtual tokens"),
+        steer(adapted, [vector(1)], [0.5], scope="response"),
+    ):
+        pass
+    with torch.no_grad(), steer(adapted, [vector(1)], [0.5]):
+        adapted(ids)
