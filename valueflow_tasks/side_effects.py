@@ -84,9 +84,9 @@ def side_effects(told: Sequence[Told], target: str) -> dict[str, Metric]:
         For each direction (`_up`, `_down`) and unsteered (`_plain`): `distinct_2` (share of
         different word pairs; repetition lowers it), `length` (words), `refusal`,
         `log_perplexity` (nats per token of the unsteered model under the plain query, where the
-        model gave it); for the directions also `no_op` (share of answers that are word for word
-        the unsteered one). `wrong_sign`: share of queries whose strongest upward answer reads
-        lower than the strongest downward one. What cannot be computed is left out.
+        model gave it for every answer); for the directions also `no_op` (share of answers that are
+        word for word the unsteered one). `wrong_sign`: share of queries whose strongest upward
+        answer reads lower than the strongest downward one. What cannot be computed is left out.
     """
     plain = [one for one in told if one.level == 0]
     up = [one for one in told if one.target == target and one.level > 0]
@@ -102,7 +102,8 @@ def side_effects(told: Sequence[Told], target: str) -> dict[str, Metric]:
         found[f"length_{name}"] = _mean(ones, lambda one: float(words(one.text)), (0.0, math.inf))
         found[f"refusal_{name}"] = _mean(ones, lambda one: float(one.refused), (0.0, 1.0))
         known = [one for one in ones if one.loss is not None and math.isfinite(one.loss)]
-        if known:
+        # After an interrupted run a cache knows the surprise of some answers only.
+        if known and len(known) >= sum(bool(one.text.strip()) for one in ones):
             found[f"log_perplexity_{name}"] = _mean(known, lambda one: one.loss or 0.0)
         paired = [one for one in ones if one.query_id in unsteered]
         if name != "plain" and paired:

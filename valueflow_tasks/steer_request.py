@@ -65,7 +65,7 @@ def read_steer(
     if (found := _INTENSITY.match(text)) is not None:
         value, intensity = _resolved(found[1]), float(found[2])
         if vectors:
-            return _dialled(value, intensity, vectors)
+            return _dialled(value, intensity, str(vectors))
         return _nearest_prompt(value, intensity, method, model)
     if is_profile_file(text):
         from .profiles import load_profile, profile_spec
@@ -92,6 +92,10 @@ def _from_file(path: Path, vectors: str | None, method: str) -> SteeringSpec | N
         levels = {str(value): _number(level, path) for value, level in content["targets"].items()}
         return _targets(levels, vectors, str(content.get("method", method)))
     spec = SteeringSpec.from_dict(content)
+    if vectors:
+        raise ValueFlowError(
+            f"{path} is a whole spec and names its vectors itself: leave out vectors={vectors}"
+        )
     beside = [replace(one, path=str((path.parent / one.path).resolve())) for one in spec.vectors]
     return None if spec.is_unsteered else replace(spec, vectors=tuple(beside))
 
@@ -122,7 +126,7 @@ def _targets(levels: Mapping[str, float], vectors: str | None, method: str) -> S
     if not asked:
         return None
     if vectors:
-        return VectorFolder(vectors).spec(asked)
+        return VectorFolder(str(vectors)).spec(asked)
     return prompt_spec(asked, method)
 
 
@@ -171,6 +175,7 @@ def _nearest_prompt(value: str, intensity: float, method: str, model: str) -> St
     path = prompt_dial_file(short_name(model), value, method)
     if not path.is_file():
         measure = f"valueflow vectors calibrate --arm prompt --model {model or 'M'} --value {value}"
+        measure += f" --method {method}" * (method != METHODS[0])
         raise ValueFlowError(
             f"steer={value}={intensity:+g} asks for an intensity, and no dial says what does it: "
             f"give vectors=DIR with one (`valueflow vectors calibrate DIR`), measure the prompts' "

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from valueflow_scorers import ValueFlowError
 
+from ..prompts import METHODS
 from . import cli
 from ._dial_table import curve, say
 from ._local_model import answering, load
@@ -96,6 +97,8 @@ def fit(
 @click.option("--arm", type=click.Choice(["vector", "prompt"]), default="vector",
               show_default=True, help="prompt: the model's dial, kept for all runs of this user; "
               "levels are not interpolated.")  # fmt: skip
+@click.option("--method", type=click.Choice(METHODS), default=METHODS[0], show_default=True,
+              help="With --arm prompt: how prompts steer.")  # fmt: skip
 @click.option("--target", "targets", type=float, multiple=True,
               help="Say where the dial stands for this intensity; repeat.")  # fmt: skip
 @click.option("--judge", default="embedded", show_default=True, help="Judge that measures.")
@@ -117,6 +120,7 @@ def calibrate(
     model: str,
     values: tuple[str, ...],
     arm: str,
+    method: str,
     targets: tuple[float, ...],
     judge: str,
     samples: int,
@@ -147,7 +151,7 @@ def calibrate(
             kept = dial_file(known.folder, value)
         else:
             dial, trial = calibrate_prompts(
-                loaded, value, instrument, sampling=sampling, batch_size=batch_size
+                loaded, value, instrument, method=method, sampling=sampling, batch_size=batch_size
             )
             kept = prompt_dial_file(dial.model, value, dial.identity)
         dial.save(kept)

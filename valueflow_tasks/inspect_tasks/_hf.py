@@ -195,6 +195,7 @@ class SteeredAPI(ModelAPI):
         for output, spec, loss in zip(outputs, specs, losses, strict=True):
             output.metadata = {
                 "valueflow_steering": None if spec is None else spec.fingerprint,
+                "valueflow_spec": None if spec is None else spec.to_dict(),
                 LOSS: loss,
             }
         return outputs

@@ -50,6 +50,9 @@ def answer_as_specified() -> Solver:
             raise
 
     async def answer(state: TaskState, generate: Generate) -> TaskState:
+        # With one seed for all epochs they would be copies of each other.
+        seed = get_model().config.seed
+        drawn: Any = {} if seed is None or state.epoch == 1 else {"seed": seed + state.epoch - 1}
         own = state.metadata.get("valueflow", {})
         spec = own.get(SPEC)
         api = get_model().api
@@ -59,13 +62,13 @@ def answer_as_specified() -> Solver:
         if spec is None:
             by_prompt = own.get("target") or own.get("targets")
             if not by_prompt or not getattr(api, "valueflow_specs", False):
-                return await generate(state)
-            return await generate(state, extra_body={PLAIN: user_turn(own["query"])})
+                return await generate(state, **drawn)
+            return await generate(state, extra_body={PLAIN: user_turn(own["query"])}, **drawn)
         wanted = SteeringSpec.from_dict(spec)
         if type(api).__name__ == _VLLM:
             from ..steering.vllm import vllm_extra_body
 
-            body = vllm_extra_body(wanted)
+            body = vllm_extra_body(wanted, model=get_model().name)
         elif getattr(api, "valueflow_specs", False):
             body = {_BODY: spec}
         else:
@@ -73,7 +76,7 @@ def answer_as_specified() -> Solver:
                 f"method=vector steers each sample by its own spec, which {state.model} does not "
                 "understand: use --model valueflow/hf/<model>"
             )
-        state = await generate(state, extra_body=body)
+        state = await generate(state, extra_body=body, **drawn)
         own[_OBEYED] = wanted.fingerprint
         return state
 

@@ -13,6 +13,7 @@ from valueflow_scorers import ValueFlowError
 
 try:
     from lm_eval.models.huggingface import HFLM
+    from lm_eval.models.utils import has_bos_prefix
 except ModuleNotFoundError as error:
     raise ValueFlowError(
         f"valueflow-hf needs {error.name}: pip install 'valueflow-tasks[hf]'"
@@ -44,7 +45,7 @@ class SteeredHF(HFLM):  # type: ignore[misc]  # lm_eval ships no types
 
     def __init__(
         self,
-        pretrained: Any,
+        pretrained: Any = None,
         steer: str | None = None,
         vectors: str | None = None,
         method: str = "definition",
@@ -60,14 +61,25 @@ class SteeredHF(HFLM):  # type: ignore[misc]  # lm_eval ships no types
             rest: As for `hf`.
 
         Raises:
-            ValueFlowError: for a bad `steer`, or vectors of another model.
+            ValueFlowError: for no model, a bad `steer`, vectors of another model, or arguments
+                that the model does not take.
         """
+        if pretrained is None:
+            raise ValueFlowError(
+                "--model valueflow-hf needs --model_args pretrained=M; pretrained=bundled is the "
+                "small model that ships"
+            )
         name = pretrained if isinstance(pretrained, str) else pretrained.name_or_path
         self.spec = read_steer(steer, vectors, method, name)
         self.library = VectorLibrary()
         if isinstance(pretrained, str):
             pretrained = model_path(pretrained)
-        super().__init__(pretrained=pretrained, **rest)
+        try:
+            super().__init__(pretrained=pretrained, **rest)
+        except TypeError as error:
+            raise ValueFlowError(
+                f"--model_args of valueflow-hf are steer, vectors, method, and those of hf; {error}"
+            ) from None
         if self.backend != "causal":
             raise ValueFlowError("valueflow-hf steers decoder-only models only")
         self._rows: list[SteeringSpec | None] = []
@@ -156,8 +168,11 @@ class SteeredHF(HFLM):  # type: ignore[misc]  # lm_eval ships no types
             check_promises(self.spec, Settings.parse(one))
 
     def _surprises(self, contexts: Sequence[str], texts: Sequence[str]) -> list[float | None]:
+        # As the harness decides it: by what the text begins with, template or not.
+        begun = has_bos_prefix(contexts[0], getattr(self.tokenizer, "bos_token", None))
+        special = not begun and self.add_bos_token is not False
         return surprises(
-            Loaded(self.model, self.tokenizer, self.library, rendered_already=True),
+            Loaded(self.model, self.tokenizer, self.library, True, special),
             contexts,
             texts,
             batch_size=self.batch_size if isinstance(self.batch_size, int) else 16,
@@ -173,7 +188,20 @@ class SteeredHF(HFLM):  # type: ignore[misc]  # lm_eval ships no types
     def tok_batch_encode(self, strings: list[str], *args: Any, **kwargs: Any) -> Any:
         """As the harness has it, noting which row is steered by what."""
         self._rows = [getattr(text, "spec", None) or self.spec for text in strings]
+        room = kwargs.get("left_truncate_len")
+        if room and self.spec is not None and self.spec.prompt:
+            for text in strings:
+                self._check_room(len(self.tok_encode(str(text))), int(room))
         return super().tok_batch_encode(list(map(str, strings)), *args, **kwargs)
+
+    def _check_room(self, tokens: int, room: int) -> None:
+        """Refuse a text that the harness would cut from the left, the steering prompt first."""
+        if tokens > room:
+            raise ValueFlowError(
+                f"a request has {tokens} tokens and the model takes {room} of them: cutting it "
+                "would cut off the steering prompt. Give fewer examples (--num_fewshot), a longer "
+                "max_length, or steer by vectors=DIR"
+            )
 
     def _model_generate(self, context: Any, *args: Any, **kwargs: Any) -> Any:
         with steer_rows(self.model, self._rows, self.library):
@@ -212,6 +240,9 @@ class SteeredHF(HFLM):  # type: ignore[misc]  # lm_eval ships no types
         return found
 
     def _loglikelihood_tokens(self, requests: Sequence[Any], **kwargs: Any) -> list[Any]:
+        if self.spec is not None and self.spec.prompt:
+            for _, context, continuation in requests:
+                self._check_room(len(context) + len(continuation), self.max_length + 1)
         if self.spec is None or not self.spec.acting_vectors or self.spec.scope == "all":
             found: list[Any] = super()._loglikelihood_tokens(requests, **kwargs)
             return found

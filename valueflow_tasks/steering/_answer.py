@@ -32,6 +32,9 @@ class Loaded:
     """The vectors in use."""
     rendered_already: bool = False
     """Whether turns come as the model wants them."""
+    special: bool | None = None
+    """Whether the tokenizer puts its special tokens before a rendered turn; None: where it has no
+    chat template, since a template brings its own."""
 
     def rendered(self, turn: str) -> str:
         """A user turn as the model wants it: through its chat template if it has one."""
@@ -44,12 +47,17 @@ class Loaded:
             )
         return turn
 
+    @property
+    def adds_special(self) -> bool:
+        """Whether the tokenizer puts its special tokens before a rendered turn."""
+        if self.special is not None:
+            return self.special
+        return not getattr(self.tokenizer, "chat_template", None)
+
     def encode(self, texts: Sequence[str]) -> Any:
         """Token ids and mask, padded on the left, on the model's device."""
-        # A rendered template brings its own special tokens.
-        special = not getattr(self.tokenizer, "chat_template", None)
         batch = self.tokenizer(
-            list(texts), return_tensors="pt", padding=True, add_special_tokens=special
+            list(texts), return_tensors="pt", padding=True, add_special_tokens=self.adds_special
         )
         return batch["input_ids"].to(self.model.device), batch["attention_mask"].to(
             self.model.device

@@ -105,8 +105,8 @@ def _reader(number: int, sums: _Sums) -> Callable[..., None]:
 
 def tokens_of(loaded: Loaded, turn: str, answer: str) -> tuple[list[int], int]:
     """Token ids of turn and answer, and where the answer begins."""
-    special = not getattr(loaded.tokenizer, "chat_template", None)
-    asked = loaded.tokenizer(loaded.rendered(turn), add_special_tokens=special)["input_ids"]
+    rendered = loaded.rendered(turn)
+    asked = loaded.tokenizer(rendered, add_special_tokens=loaded.adds_special)["input_ids"]
     told = loaded.tokenizer(answer, add_special_tokens=False)["input_ids"]
     return [*asked, *told], len(asked)
 

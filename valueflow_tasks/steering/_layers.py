@@ -138,7 +138,7 @@ def check_vectors(
             raise ValueFlowError(
                 f"{whose} steers layer {vector.layer}, {what} has layers 0 to {depth - 1}"
             )
-        if vector.model_id and name and not _same_model(vector.model_id, name):
+        if vector.model_id and name and not same_model(vector.model_id, name):
             raise ValueFlowError(
                 f"{whose} is not for {what}: fit one on this model, or, if you know that the two "
                 "share a residual stream, pass model_id='' to steer()"
@@ -155,7 +155,7 @@ def _warn_of_revision(whose: str, fitted: str, what: str, loaded: str) -> None:
     )  # fmt: skip
 
 
-def _same_model(one: str, other: str) -> bool:
+def same_model(one: str, other: str) -> bool:
     """Hub names are compared whole, a local path by its last part only (it may be a copy)."""
     one, other = hub_name(one), hub_name(other)
     if _is_local(one) or _is_local(other):

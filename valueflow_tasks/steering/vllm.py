@@ -15,21 +15,26 @@ from valueflow_scorers import ValueFlowError
 
 from ._batch import VectorLibrary
 from ._exchanged import check_always_added
+from ._layers import same_model
 from ._spec import SteeringSpec
 
 
-def vllm_extra_body(spec: SteeringSpec, library: VectorLibrary | None = None) -> dict[str, Any]:
+def vllm_extra_body(
+    spec: SteeringSpec, library: VectorLibrary | None = None, *, model: str = ""
+) -> dict[str, Any]:
     """What to put into a request's `extra_body` so that a `vllm-lens` server steers it.
 
     Args:
         spec: Vectors only; a steering prompt belongs into the user turn.
         library: Where vectors come from.
+        model: What is served; empty: not compared with the vectors' model.
 
     Returns:
         `{"vllm_xargs": {"apply_steering_vectors": JSON}}`; empty if nothing acts.
 
     Raises:
-        ValueFlowError: for a prompt, or another scope or operator than `all` and `add`.
+        ValueFlowError: for a prompt, another scope or operator than `all` and `add`, or a vector
+            of another model.
     """
     if spec.prompt:
         raise ValueFlowError("a request to vLLM carries vectors: put the prompt into the user turn")
@@ -37,6 +42,12 @@ def vllm_extra_body(spec: SteeringSpec, library: VectorLibrary | None = None) ->
         return {}
     check_always_added("a steering request to vLLM", spec.scope, spec.operator)
     vectors = (library or VectorLibrary()).of(spec)
+    for vector in vectors:
+        if model and vector.model_id and not same_model(vector.model_id, model):
+            raise ValueFlowError(
+                f"the steering vector fitted on {vector.model_id!r} is not for {model!r}: fit one "
+                "on this model"
+            )
     entries = [
         {
             "activations": _tensor(vector.direction.numpy().astype("<f4")[None]),

@@ -402,3 +402,24 @@ def test_vllm_requests_carry_the_same_dose(folder: Path) -> None:
     prompt = prompt_spec({"svt/power": 2.0})
     with pytest.raises(ValueFlowError, match="user turn"):
         vllm_extra_body(prompt)
+
+
+def test_vllm_requests_refuse_vectors_of_another_model(folder: Path) -> None:
+    from valueflow_tasks.steering.vllm import vllm_extra_body
+
+    spec = VectorFolder(folder).spec({"svt/power": 1.0})
+    with pytest.raises(ValueFlowError, match=r"valueflow-tiny.*org/other"):
+        vllm_extra_body(spec, model="org/other")
+    assert vllm_extra_body(spec, model="/models/valueflow-tiny")
+
+
+def test_a_spec_that_names_its_vectors_takes_no_folder_beside_it(
+    folder: Path, tmp_path: Path
+) -> None:
+    from valueflow_tasks.steer_request import read_steer
+
+    path = tmp_path / "spec.json"
+    path.write_text(VectorFolder(folder).spec({"svt/power": 1.0}).to_json())
+    assert read_steer(str(path)) is not None
+    with pytest.raises(ValueFlowError, match="leave out vectors="):
+        read_steer(str(path), str(folder))

@@ -239,3 +239,15 @@ async def test_log_probabilities_are_those_of_the_model(loaded) -> None:
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+def test_epochs_of_a_seeded_run_are_drawn_anew_and_alike_in_every_run(queries, tmp_path) -> None:
+    def texts() -> list[str]:
+        task = valueflow_profile(values="svt/power", queries=queries)
+        log = run(task, tmp_path, epochs=3, temperature=1.5, seed=3)
+        return [sample.output.completion for sample in log.samples or []]
+
+    once = texts()
+    assert len(once) == 6
+    assert len(set(once)) == 6
+    assert texts() == once

@@ -22,6 +22,8 @@ from valueflow_tasks.lm_eval_tasks._carriers import SPEC, SteeredAnswer
 from valueflow_tasks.lm_eval_tasks._steered import SteeredHF
 from valueflow_tasks.lm_eval_tasks._support import check_answers
 from valueflow_tasks.prompts import steering_text, user_turn
+from valueflow_tasks.steering._answer import Loaded
+from valueflow_tasks.steering._capture import tokens_of
 from valueflow_tasks.steering._folder import VectorFolder
 from valueflow_tasks.steering._surprise import answer_losses
 
@@ -371,3 +373,34 @@ def test_exported_adapter_gives_the_harness_the_same_logits(make, folder, tmp_pa
     assert [one[0] for one in theirs.loglikelihood(requests)] == pytest.approx(ours, abs=1e-4)
     ids = torch.tensor([steered.tok_encode(TEXTS[1])])
     assert torch.allclose(steered._model_call(ids), theirs._model_call(ids), atol=1e-4)
+
+
+def test_a_context_that_would_lose_its_steering_prompt_is_refused(make) -> None:
+    """The harness cuts from the left, where the prompt stands."""
+    steered, long = make(steer="svt/power:+2", max_length=96), "word " * 200
+    with pytest.raises(ValueFlowError, match="cut off the steering prompt"):
+        steered.generate_until([ask(long)])
+    with pytest.raises(ValueFlowError, match="cut off the steering prompt"):
+        steered.loglikelihood([score(long, " yes")])
+    assert steered.generate_until([ask(QUESTIONS[0])])
+
+
+@pytest.mark.parametrize("given", [{"sterr": "svt/power:+2"}, {"pretrained": None}])
+def test_bad_model_arguments_are_said_in_a_sentence(make, given) -> None:
+    with pytest.raises(ValueFlowError, match="model_args"):
+        make(**given)
+
+
+def test_surprise_is_read_from_the_tokens_that_were_generated_from(make) -> None:
+    """A model with a chat template that is not applied still gets its special tokens."""
+    model = make()
+    model.tokenizer.chat_template = "{{ messages[0]['content'] }}"
+    try:
+        asked, answer = "What now?", " I wait."
+        (found,) = model._surprises([asked], [answer])
+        special = Loaded(model.model, model.tokenizer, model.library, True, True)
+        ids, begin = tokens_of(special, asked, answer)
+        assert ids[:begin] == model.tok_encode(asked)
+        assert found == pytest.approx(answer_losses(special, [asked], [answer])[0], abs=1e-5)
+    finally:
+        model.tokenizer.chat_template = None
