@@ -31,5 +31,21 @@ def nearest_dose(doses: FloatArray, curve: FloatArray, intensity: float) -> floa
     return min(found, key=abs)
 
 
+def bend(doses: FloatArray, curve: FloatArray, dose: float) -> float:
+    """How far the true curve may lie from the straight piece at a dose, points.
+
+    At a share f of a piece of width h an interpolated function with the second derivative y'' is
+    off by ``f (1 - f) h² |y''| / 2``; ``h |y''|`` is the change of slope to the steeper or flatter
+    neighbour.
+    """
+    slopes = np.diff(curve) / np.diff(doses)
+    piece = min(int(np.searchsorted(doses, dose, side="right")) - 1, len(slopes) - 1)
+    width = float(doses[piece + 1] - doses[piece])
+    share = (dose - float(doses[piece])) / width
+    beside = [slopes[near] for near in (piece - 1, piece + 1) if 0 <= near < len(slopes)]
+    change = max((abs(float(slope - slopes[piece])) for slope in beside), default=0.0)
+    return share * (1 - share) * width * change / 2
+
+
 def _pairs(row: FloatArray) -> Sequence[tuple[float, float]]:
     return list(zip(row[:-1].tolist(), row[1:].tolist(), strict=True))

@@ -3,8 +3,9 @@
 The dose-response curve is measured on development queries, made monotone (isotonic regression
 over the doses, each mean weighted by its precision), and inverted by linear interpolation. The
 stated interval is that of the mean over `n` new queries at the dose, with as many answers each:
-the curve's own error, from bootstrap curves fitted in the same way, and the spread of new queries,
-with the quantile of Student's t for as many queries as the curve was measured on.
+the curve's own error, from bootstrap curves fitted in the same way, the spread of new queries, and
+how far the curve may bend between two doses (as if anything up to that were as likely), with the
+quantile of Student's t for as many queries as the curve was measured on.
 Error of the panel's labels is not in it: the same ruler that made the dial reads the answer.
 """
 
@@ -22,7 +23,7 @@ from scipy.stats import t as student
 from valueflow_scorers import ValueFlowError
 
 from ._answer import Sampling
-from ._curve import monotone, nearest_dose
+from ._curve import bend, monotone, nearest_dose
 from ._folder import Fitted
 from ._spec import Promise
 from ._trial import Trial
@@ -188,11 +189,11 @@ class Dial:
         expected = float(np.interp(dose, doses, curve))
         at = np.array([np.interp(dose, doses, row) for row in self.draws])
         own = float(np.interp(dose, doses, self.stderrs))
-        # The curve may be surer than any one mean; new answers are as noisy as the old. How noisy
-        # that is is known from few queries only.
-        half = float(student.ppf(0.95, max(1, self.queries - 1))) * math.sqrt(
-            float(at.var()) + own**2 * self.queries / new_queries
-        )
+        # The curve may be surer than any one mean; new answers are as noisy as the old; between
+        # two doses it may bend. How noisy that is is known from few queries only.
+        variance = float(at.var()) + own**2 * self.queries / new_queries
+        variance += bend(doses, curve, dose) ** 2 / 3
+        half = float(student.ppf(0.95, max(1, self.queries - 1))) * math.sqrt(variance)
         level = dose / self.dose_per_level
         return Setting(intensity, dose, level, expected, expected - half, expected + half)
 

@@ -19,6 +19,7 @@ from valueflow_tasks.prompts import steering_text
 from valueflow_tasks.queries import Query, load_queries
 from valueflow_tasks.settings import Settings
 from valueflow_tasks.steering._answer import GREEDY, Sampling, answer, load_model
+from valueflow_tasks.steering._curve import bend
 from valueflow_tasks.steering._folder import (
     Fitted,
     VectorFolder,
@@ -89,6 +90,17 @@ def test_stated_interval_covers_new_means() -> None:
             hits += setting.low <= new <= setting.high
             total += 1
     assert 0.82 <= hits / total <= 0.97
+
+
+def test_a_curve_may_bend_between_doses_and_not_at_them() -> None:
+    doses = np.array([-1.0, 0.0, 0.5, 2.0])
+    parabola = (doses + 1) ** 2
+    assert bend(doses, 3 * doses, 0.3) == pytest.approx(0)
+    for dose in doses:
+        assert bend(doses, parabola, float(dose)) == pytest.approx(0)
+    for dose in (-0.5, 0.1, 1.0):
+        off = abs(np.interp(dose, doses, parabola) - (dose + 1) ** 2)
+        assert 0.5 * off < bend(doses, parabola, dose) < 2.01 * off
 
 
 def noisy_trial(samples: int, seed: int, between: float, within: float) -> Trial:
