@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -30,6 +31,8 @@ from ._carriers import SPEC, RestoringHook, SteeredPrompt, check_cache, own_spec
 from ._lengths import PromptLengths
 from ._plain import are_steered, is_ours, with_losses
 from ._support import declare_support
+
+logger = logging.getLogger(__name__)
 
 _FREE_KEYS = (SPEC,)
 
@@ -82,6 +85,7 @@ class SteeredHF(HFLM):  # type: ignore[misc]  # lm_eval ships no types
             ) from None
         if self.backend != "causal":
             raise ValueFlowError("valueflow-hf steers decoder-only models only")
+        self._templated = False
         self._rows: list[SteeringSpec | None] = []
         self._lengths = PromptLengths()
         if self.spec is not None:
@@ -122,6 +126,7 @@ class SteeredHF(HFLM):  # type: ignore[misc]  # lm_eval ships no types
         self, chat_history: list[dict[str, str]], *args: Any, **kwargs: Any
     ) -> str:
         """As the harness has it, the steering prompt first in the first user turn."""
+        self._templated = True
         turns = [dict(turn) for turn in chat_history]
         for turn in turns:
             if turn["role"] == "user":
@@ -162,6 +167,11 @@ class SteeredHF(HFLM):  # type: ignore[misc]  # lm_eval ships no types
             raise ValueFlowError(
                 f"the whole model is steered ({self.spec.fingerprint[:8]}) and requests carry "
                 "steering of their own: leave out steer=, or the task that steers"
+            )
+        if self.spec.promises and not self._templated and self.tokenizer.chat_template:
+            logger.warning(
+                "the dial asked through the model's chat template, this run does without: its "
+                "interval does not hold; give --apply_chat_template"
             )
         settings = [request.doc["settings"] for request in requests if is_ours(request)]
         for one in {repr(one): one for one in settings}.values():

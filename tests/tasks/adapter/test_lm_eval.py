@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from valueflow_tasks.prompts import steering_text, user_turn
 from valueflow_tasks.steering._answer import Loaded
 from valueflow_tasks.steering._capture import tokens_of
 from valueflow_tasks.steering._folder import VectorFolder
+from valueflow_tasks.steering._spec import Promise
 from valueflow_tasks.steering._surprise import answer_losses
 
 KWARGS = {"until": [], "do_sample": False, "temperature": 0.0, "max_gen_toks": 12}
@@ -404,3 +406,20 @@ def test_surprise_is_read_from_the_tokens_that_were_generated_from(make) -> None
         assert found == pytest.approx(answer_losses(special, [asked], [answer])[0], abs=1e-5)
     finally:
         model.tokenizer.chat_template = None
+
+
+def test_a_dial_that_asked_through_the_chat_template_says_so_to_a_run_without(
+    make, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = make(steer="svt/power:+2")
+    promise = Promise("svt/power", 5.0, 5.0, 4.0, 6.0, 70, "embedded", "0" * 64)
+    model.spec = replace(model.spec, promises=(promise,))
+    model.generate_until([ask(QUESTIONS[0])])
+    assert "--apply_chat_template" not in caplog.text, "there is none"
+    model.tokenizer.chat_template = "{{ messages[0]['content'] }}"
+    model.generate_until([ask(QUESTIONS[0])])
+    assert "--apply_chat_template" in caplog.text
+    caplog.clear()
+    text = model.apply_chat_template([{"role": "user", "content": QUESTIONS[0]}])
+    model.generate_until([ask(text)])
+    assert "--apply_chat_template" not in caplog.text
