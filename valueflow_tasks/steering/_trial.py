@@ -109,7 +109,7 @@ class Trial:
         error = float(np.sqrt(max(spread, float(cell.measurement_variance))))
         # Replicates as wide as the error, which the bootstrap alone may fall short of.
         if spread > 0:
-            means = point + (means - means.mean()) * (error / np.sqrt(spread))
+            means = point + (means - means.mean()) * (error / means.std())
         return point, error, means[:draws]
 
     def loss(self, dose: float) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 from valueflow_scorers import ValueFlowError
 from valueflow_scorers._estimated import IntensityEstimate
 from valueflow_scorers._measure import Measured
@@ -76,20 +77,46 @@ def test_curve_is_monotone_and_inversion_lies_on_it() -> None:
         assert setting.level == pytest.approx(setting.dose / 0.4)
 
 
+class ThirtyQueries:
+    """Queries with curves of their own, known in full; a dose's mean is the plain average."""
+
+    value, doses = "svt/power", tuple(np.linspace(-1.2, 1.2, 13))
+    queries = (None,) * 30
+    sampling = GREEDY
+    noise = 1.8  # of an answer, points
+
+    def __init__(self, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        place, reach = rng.normal(0, 0.25, (30, 1)), rng.normal(8, 1, (30, 1))
+        curves = reach * np.tanh(2.5 * (np.array(self.doses) - place))
+        self.rows = curves + self.noise * rng.normal(size=curves.shape)
+        self.draw = rng.multinomial(30, np.full(30, 1 / 30), size=200) / 30
+
+    def mean(self, dose: float, draws: int) -> tuple[float, float, Any]:
+        column = self.rows[:, self.doses.index(dose)]
+        error = column.std(ddof=1) / np.sqrt(30)
+        means = self.draw[:draws] @ column
+        point = column.mean()
+        return float(point), float(error), point + (means - means.mean()) * error / means.std()
+
+    def share_unscored(self, dose: float) -> float:
+        return 0.0
+
+
 def test_stated_interval_covers_new_means() -> None:
-    """90 % intervals hold the mean of 70 new answers about nine times in ten."""
-    hits, total = 0, 0
-    rng = np.random.default_rng(1)
-    for seed in range(60):
-        trial = FakeTrial(seed)
-        one = Dial.from_trial(trial, "vector", "f", 0.4, Profile())  # type: ignore[arg-type]
+    """How likely 70 new queries are to fall within: exact, for every dial that chance sets."""
+    many = np.random.default_rng(1)
+    place, reach = many.normal(0, 0.25, 20_000), many.normal(8, 1, 20_000)
+    covered = []
+    for seed in range(120):
+        one = Dial.from_trial(ThirtyQueries(seed), "vector", "f", 0.4, Profile())  # type: ignore[arg-type]
         low, high = one.reach
         for share in (0.2, 0.5, 0.8):
             setting = one.invert(low + share * (high - low))
-            new = trial.truth(setting.dose) + 0.5 * np.sqrt(30 / 70) * rng.normal()
-            hits += setting.low <= new <= setting.high
-            total += 1
-    assert 0.82 <= hits / total <= 0.97
+            curve = reach * np.tanh(2.5 * (setting.dose - place))
+            new = norm(curve.mean(), np.sqrt((curve.var() + ThirtyQueries.noise**2) / 70))
+            covered.append(new.cdf(setting.high) - new.cdf(setting.low))
+    assert 0.87 <= np.mean(covered) <= 0.93
 
 
 def test_a_curve_may_bend_between_doses_and_not_at_them() -> None:
