@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from valueflow_scorers import JudgeProfile
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -26,6 +27,14 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def repository() -> Path:
     """The source tree."""
     return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Settings under which nothing has to be fitted first."""
+    path = tmp_path_factory.mktemp("profile") / "profile.json"
+    JudgeProfile("simulated:noise=1:text=0", tau=1.0, omegas=(0.1,), calibrated=True).save(path)
+    return {"judge": "simulated:noise=1", "profile": str(path)}
 
 
 @pytest.fixture

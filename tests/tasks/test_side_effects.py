@@ -45,3 +45,10 @@ def test_what_cannot_be_computed_is_left_out() -> None:
     assert not any(name.startswith("log_perplexity") for name in found)
     assert not any(name.endswith("_down") for name in found)
     assert side_effects([], V) == {}
+
+
+def test_fluency_that_is_known_of_some_answers_only_is_no_mean() -> None:
+    """A cache of an interrupted run knows some; an empty answer has none to know."""
+    known = [told("a", 2, "one", loss=1.0), told("b", 2, "  ")]
+    assert side_effects(known, V)["log_perplexity_up"].value == pytest.approx(1.0)
+    assert "log_perplexity_up" not in side_effects([*known, told("c", 2, "three")], V)

@@ -51,11 +51,12 @@ def answer_as_specified() -> Solver:
 
     async def answer(state: TaskState, generate: Generate) -> TaskState:
         # With one seed for all epochs they would be copies of each other.
-        seed = get_model().config.seed
+        model = get_model()
+        seed = model.config.seed
         drawn: Any = {} if seed is None or state.epoch == 1 else {"seed": seed + state.epoch - 1}
         own = state.metadata.get("valueflow", {})
         spec = own.get(SPEC)
-        api = get_model().api
+        api = model.api
         whole = getattr(api, "spec", None) if getattr(api, "valueflow_specs", False) else None
         if whole is not None:
             own[WHOLE_RUN] = whole.to_dict()
@@ -68,7 +69,7 @@ def answer_as_specified() -> Solver:
         if type(api).__name__ == _VLLM:
             from ..steering.vllm import vllm_extra_body
 
-            body = vllm_extra_body(wanted, model=get_model().name)
+            body = vllm_extra_body(wanted, model=model.name)
         elif getattr(api, "valueflow_specs", False):
             body = {_BODY: spec}
         else:

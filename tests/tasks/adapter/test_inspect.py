@@ -21,6 +21,7 @@ from valueflow_scorers import ValueFlowError
 
 from valueflow_tasks.inspect_tasks import valueflow_profile, valueflow_steer
 from valueflow_tasks.prompts import user_turn
+from valueflow_tasks.steer_request import read_steer
 from valueflow_tasks.steering._folder import VectorFolder
 from valueflow_tasks.steering._surprise import answer_losses
 
@@ -163,8 +164,13 @@ def test_runs_of_other_steering_never_read_each_others_cache(folder, tmp_path, m
     monkeypatch.setenv("INSPECT_CACHE_DIR", str(tmp_path / "cache"))
     whole = {"steer": "svt/power:+2", "vectors": str(folder)}
     plain = answers(run(cached_task(), tmp_path))
-    steered = answers(run(cached_task(), tmp_path, model_args=whole))
+    log = run(cached_task(), tmp_path, model_args=whole)
+    steered = answers(log)
     assert plain != steered
+    told = read_steer(**whole)
+    assert told is not None
+    for sample in log.samples or []:
+        assert (sample.output.metadata or {})["valueflow_spec"] == told.to_dict()
     assert answers(run(cached_task(), tmp_path)) == plain
     assert answers(run(cached_task(), tmp_path, model_args=whole)) == steered
     spec = VectorFolder(folder).spec({"svt/power": -2.0}).to_dict()

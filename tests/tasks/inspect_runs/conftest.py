@@ -23,12 +23,11 @@ from inspect_ai.model import (
     modelapi,
 )
 from inspect_ai.model._model_output import ChatCompletionChoice
-from valueflow_scorers import JudgeProfile, load_panel
+from valueflow_scorers import load_panel
 
 from valueflow_tasks.controls import control_answer
 from valueflow_tasks.inspect_tasks import valueflow_profile, valueflow_steer
 
-JUDGE = "simulated:noise=1"
 POWER = "svt/power"
 KNOWN = {text.text: text.intensity for text in load_panel(POWER).texts}
 _ITEM = re.compile(r"<<<item (\w) (\w+)>>>\nQuestion: .*?\nAnswer: (.*?)\n<<<end \1 \2>>>", re.S)
@@ -100,14 +99,6 @@ def offline() -> type[OfflineAPI]:
     OfflineAPI.tags.clear()
     OfflineAPI.calls = 0
     return OfflineAPI
-
-
-@pytest.fixture(scope="session")
-def quick(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Settings under which nothing has to be fitted first."""
-    path = tmp_path_factory.mktemp("profile") / "profile.json"
-    JudgeProfile("simulated:noise=1:text=0", tau=1.0, omegas=(0.1,), calibrated=True).save(path)
-    return {"judge": JUDGE, "profile": str(path)}
 
 
 @pytest.fixture(scope="session")

@@ -12,21 +12,11 @@ pytest.importorskip("lm_eval")
 
 import lm_eval.models  # first: otherwise the built-in models vanish
 from lm_eval.tasks import TaskManager
-from valueflow_scorers import JudgeProfile
 from valueflow_scorers.metrics import value_slug
 
 from valueflow_tasks.lm_eval_tasks._link import config_folder
 
-JUDGE = "simulated:noise=1"
 POWER = "valueflow_steer_svt_power"
-
-
-@pytest.fixture(scope="session")
-def quick(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Settings under which nothing has to be fitted first."""
-    path = tmp_path_factory.mktemp("profile") / "profile.json"
-    JudgeProfile("simulated:noise=1:text=0", tau=1.0, omegas=(0.1,), calibrated=True).save(path)
-    return {"judge": JUDGE, "profile": str(path)}
 
 
 @pytest.fixture(scope="session")
