@@ -116,7 +116,8 @@ def test_stated_interval_covers_new_means() -> None:
             curve = reach * np.tanh(2.5 * (setting.dose - place))
             new = norm(curve.mean(), np.sqrt((curve.var() + ThirtyQueries.noise**2) / 70))
             covered.append(new.cdf(setting.high) - new.cdf(setting.low))
-    assert 0.87 <= np.mean(covered) <= 0.93
+    # The normal quantile in place of Student's gives 0.887.
+    assert 0.893 <= np.mean(covered) <= 0.93
 
 
 def test_a_curve_may_bend_between_doses_and_not_at_them() -> None:
