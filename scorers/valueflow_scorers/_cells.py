@@ -10,7 +10,6 @@ are shared by all responses and are added to first order.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -22,6 +21,7 @@ from ._estimated import IntensityEstimate
 from ._plackett_luce import GRID, INSIDE, SCALE, STEP
 from ._posterior import moments, normalised, shortest_interval
 from ._records import SCALE_END, FloatArray
+from ._sentences import shared_square
 
 _SIGMAS = np.geomspace(0.25, 8.0, 11)
 _SIGMA_SCALE = 2.0
@@ -98,7 +98,7 @@ class Cell:
                 "were measured in the same way"
             )
         self.n = len(scored)
-        self._texts = [one.text for one in scored]
+        self._sentences = [one.sentences for one in scored]
         self._misread = np.array([one.misreading**2 for one in scored])
         self._reading = np.array([one.reading for one in scored])
         self._likelihoods = np.stack([_relative(one) for one in scored])
@@ -114,7 +114,7 @@ class Cell:
         return np.log(np.clip(self._likelihoods @ densities, 1e-300, None))
 
     def posterior(self, counts: FloatArray | None = None) -> FloatArray:
-        """What is believed of the mean, label error left out.
+        """What is believed of the mean if all errors are independent.
 
         Args:
             counts: How often each response enters, [replicates, n]; None: each once.
@@ -125,8 +125,9 @@ class Cell:
         counts = np.ones((1, self.n)) if counts is None else counts
         # Single precision for replicates: their scatter is what is wanted, in a third of the time.
         kind = np.dtype("float32" if len(counts) > 1 else "float64")
-        weights = (counts * self._evidence).astype(kind)
-        surface = weights @ self._log_marginals.astype(kind) + _populations()[1].astype(kind)
+        surface = counts.astype(kind) @ self._log_marginals.astype(kind) + _populations()[1].astype(
+            kind
+        )
         joint = normalised(surface).reshape(len(counts), len(_SIGMAS), len(SCALE))
         return np.asarray(joint.sum(axis=1), dtype=float)
 
@@ -141,14 +142,17 @@ class Cell:
             background: Density of those that do not, weights on SCALE that sum to one.
 
         Returns:
-            Weights on SCALE, label error left out.
+            Weights on SCALE; error that texts share is in them, label error is not.
         """
         outside = np.log(np.clip(self._likelihoods[:, INSIDE] @ background, 1e-300, None))
         with np.errstate(divide="ignore"):  # a share of 1 leaves nothing to the background
             other = np.log1p(-shares) + outside
         mixed = np.logaddexp(np.log(shares)[:, None] + self._log_marginals, other[:, None])
-        surface = self._evidence * mixed.sum(axis=0) + _populations()[1]
-        return np.asarray(normalised(surface).reshape(len(_SIGMAS), len(SCALE)).sum(axis=0))
+        surface = normalised(mixed.sum(axis=0) + _populations()[1])
+        apart = surface.reshape(len(_SIGMAS), len(SCALE)).sum(axis=0)
+        # The mean lies on the scale, whatever the judge may misread in all texts alike.
+        believed = apart @ _kernel(self.shared_error)
+        return np.asarray(believed / believed.sum())
 
     def beliefs(self) -> FloatArray:
         """What is believed of each response by itself, under a flat prior, [n, len(SCALE)]."""
@@ -173,19 +177,25 @@ class Cell:
         return np.asarray(np.minimum(independent + self._misread + 1e-9, _UNKNOWN_VARIANCE))
 
     @cached_property
-    def _evidence(self) -> float:
-        """How much the responses say, in shares of what as many different texts would say.
+    def measurement_variance(self) -> float:
+        """Variance that the mean would have if all responses were equally strong, points².
 
-        A mean over answers counts a text as often as it was given. But what a judge misreads in a
-        text it misreads in every copy: where the text of response i was given c_i times, with
-        independent error variance V_i and persistent variance P_i, the variance of the mean with
-        weights w_i = 1 / (V_i + P_i) is sum w_i² (V_i + c_i P_i) / (sum w_i)², and not 1 / sum w_i.
+        What a judge misreads in a sentence it misreads wherever it stands: with independent error
+        variances V_i, persistent ones P_i, the share rho_ij of it that two texts have in common,
+        and weights w_i = 1 / (V_i + P_i), it is
+        (sum_i w_i² V_i + sum_ij w_i w_j rho_ij sqrt(P_i P_j)) / (sum w_i)².
         """
-        copies = Counter(self._texts)
-        more = np.array([copies[text] for text in self._texts]) - 1.0
         weights = 1.0 / self._error_variances
-        persistent = np.minimum(self._misread, self._error_variances) / self._error_variances
-        return float(weights.sum() / (weights @ (1.0 + more * persistent)))
+        persistent = np.minimum(self._misread, self._error_variances)
+        independent = float(weights**2 @ (self._error_variances - persistent))
+        shared = shared_square(self._sentences, weights * np.sqrt(persistent))
+        return float((independent + shared) / weights.sum() ** 2)
+
+    @cached_property
+    def shared_error(self) -> float:
+        """Variance of the mean that comes of what texts have in common, points²."""
+        apart = 1.0 / float(np.sum(1.0 / self._error_variances))
+        return max(0.0, self.measurement_variance - apart)
 
     @cached_property
     def _moments(self) -> tuple[FloatArray, FloatArray]:
@@ -195,12 +205,7 @@ class Cell:
     @cached_property
     def posterior_variance(self) -> float:
         """Variance of what is believed of the mean, label error left out, points²."""
-        return float(self._moments[1][0] ** 2)
-
-    @cached_property
-    def measurement_variance(self) -> float:
-        """Variance that the mean would have if all responses were equally strong, points²."""
-        return float(1.0 / (self._evidence * np.sum(1.0 / self._error_variances)))
+        return float(self._moments[1][0] ** 2) + self.shared_error
 
     @cached_property
     def label_gradient(self) -> FloatArray:
@@ -211,11 +216,11 @@ class Cell:
         """
         _, log_prior = _populations()
         shape = (self.n, len(_SIGMAS), len(SCALE))
-        surface = self._evidence * self._log_marginals.sum(axis=0) + log_prior
+        surface = self._log_marginals.sum(axis=0) + log_prior
         joint = normalised(surface[None])[0].reshape(shape[1:])
         slopes = np.gradient(self._log_marginals.reshape(shape), STEP, axis=2)
         lever = joint * (SCALE - (joint @ SCALE).sum())
-        pulls = -self._evidence * np.einsum("sm,nsm->n", lever, slopes)
+        pulls = -np.einsum("sm,nsm->n", lever, slopes)
         return np.asarray(pulls @ self._sensitivities)
 
     def draws(self, counts: FloatArray) -> CellDraws:
@@ -238,9 +243,15 @@ class Cell:
         weights = self.posterior()[0]
         mean, sd = moments(weights[None])
         shared = float(self.label_gradient @ self.label_covariance @ self.label_gradient)
-        kernel = np.exp(-0.5 * (SCALE[:, None] - SCALE[None, :]) ** 2 / max(shared, 1e-4))
+        shared += self.shared_error
+        kernel = _kernel(shared)
         widened = weights @ (kernel / kernel.sum(axis=1, keepdims=True))
         return CellMean(float(mean[0]), float(np.sqrt(sd[0] ** 2 + shared)), self.n, widened)
+
+
+def _kernel(variance: float) -> FloatArray:
+    """What an error of this variance makes of each place on SCALE, [len(SCALE), len(SCALE)]."""
+    return np.asarray(np.exp(-0.5 * (SCALE[:, None] - SCALE[None, :]) ** 2 / max(variance, 1e-4)))
 
 
 def _relative(one: IntensityEstimate) -> FloatArray:

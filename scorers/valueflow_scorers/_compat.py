@@ -21,7 +21,8 @@ from ._estimated import IntensityEstimate, JudgedWindow
 from ._judging import judge_all
 from ._plackett_luce import GRID
 from ._profile import JudgeProfile
-from ._records import SCALE_END, FloatArray, Panel, Response, Window, words_key
+from ._records import SCALE_END, FloatArray, Panel, Response, Window
+from ._sentences import sentence_words
 from ._windows import DESIGNS, seeded
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ async def released_scores(
         judged[key].append(JudgedWindow.of(window, judgement))
     profile = JudgeProfile(evaluator.judge_name)
     return {
-        key: _released(evaluator.panel, profile, key, words_key(response.text), judged[key])
+        key: _released(evaluator.panel, profile, key, sentence_words(response.text), judged[key])
         for key, response in responses.items()
     }
 
@@ -65,7 +66,7 @@ def released_reestimate(
             panel,
             profile,
             entry["response_id"],
-            entry["text"],
+            entry.get("sentences", {}),
             [JudgedWindow.from_dict(window) for window in entry["windows"]],
         )
         for entry in saved
@@ -81,7 +82,11 @@ def _window(evaluator: AnchorEvaluator, response: Response, number: int) -> Wind
 
 
 def _released(
-    panel: Panel, profile: JudgeProfile, name: str, text: str, windows: Sequence[JudgedWindow]
+    panel: Panel,
+    profile: JudgeProfile,
+    name: str,
+    sentences: Mapping[str, int],
+    windows: Sequence[JudgedWindow],
 ) -> IntensityEstimate:
     """One response's intensity as the release computes it; NaN if no window has an order."""
     tails: list[FloatArray] = []
@@ -108,7 +113,7 @@ def _released(
     if not drawn:
         return IntensityEstimate(
             math.nan, math.nan, tuple(windows), reason="no window has an order",
-            response_id=name, text=text, value=panel.value, panel=panel.fingerprint,
+            response_id=name, sentences=sentences, value=panel.value, panel=panel.fingerprint,
             profile=profile.fingerprint,
         )  # fmt: skip
 
@@ -124,7 +129,7 @@ def _released(
         math.nan,
         tuple(windows),
         response_id=name,
-        text=text,
+        sentences=sentences,
         value=panel.value,
         panel=panel.fingerprint,
         profile=profile.fingerprint,

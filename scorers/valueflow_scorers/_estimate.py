@@ -19,6 +19,7 @@ from ._profile import JudgeProfile
 from ._records import FloatArray, Panel
 
 _NO_FAILURES: Mapping[str, int] = {}  # shared: most responses have none
+_NO_SENTENCES: Mapping[str, int] = {}
 _LEAST = 1e-9  # sum of sensitivities from which they can be told from rounding
 _BATCH = 1024  # responses worked on at a time: tables then stay small
 
@@ -27,7 +28,7 @@ def estimate(
     panel: Panel,
     profile: JudgeProfile,
     judged: Mapping[str, Sequence[JudgedWindow]],
-    texts: Mapping[str, str] | None = None,
+    sentences: Mapping[str, Mapping[str, int]] | None = None,
 ) -> list[IntensityEstimate]:
     """Intensities of many responses from their judged windows.
 
@@ -35,7 +36,7 @@ def estimate(
         panel: The ruler that the windows were drawn from.
         profile: The judge's measured errors.
         judged: Windows by response id.
-        texts: Hash of each response's words by response id; None: all differ.
+        sentences: Of each response by its id, as `sentence_words` tells them; None: all differ.
 
     Returns:
         One estimate per response, in the order of `judged`.
@@ -50,7 +51,7 @@ def estimate(
     with collector_at_rest():
         for start in range(0, len(ids), _BATCH):
             batch = {name: judged[name] for name in ids[start : start + _BATCH]}
-            results.extend(_estimate_batch(panel, profile, view, batch, texts))
+            results.extend(_estimate_batch(panel, profile, view, batch, sentences or {}))
     return results
 
 
@@ -59,7 +60,7 @@ def _estimate_batch(
     profile: JudgeProfile,
     view: tuple[FloatArray, FloatArray],
     judged: Mapping[str, Sequence[JudgedWindow]],
-    texts: Mapping[str, str] | None,
+    sentences: Mapping[str, Mapping[str, int]],
 ) -> list[IntensityEstimate]:
     locations, covariance = view
     ids = list(judged)
@@ -99,7 +100,7 @@ def _estimate_batch(
                 failures=failures,
                 reason=None if found else _why(windows, failures),
                 response_id=name,
-                text=texts[name] if texts else name,
+                sentences=sentences.get(name, _NO_SENTENCES),
                 value=panel.value,
                 panel=marks[0],
                 profile=marks[1],
@@ -148,8 +149,10 @@ def reestimate(
                     f"not {own}: pass the {kind} it names"
                 )
         judged[str(number)] = [JudgedWindow.from_dict(window) for window in entry["windows"]]
-    texts = {str(number): str(entry["text"]) for number, entry in enumerate(saved)}
-    fresh = estimate(panel, profile, judged, texts)
+    sentences = {
+        str(number): dict(entry.get("sentences", {})) for number, entry in enumerate(saved)
+    }
+    fresh = estimate(panel, profile, judged, sentences)
     return [
         replace(
             new,

@@ -60,8 +60,8 @@ class IntensityEstimate:
     """Why there is no intensity; None when there is one."""
     response_id: str = ""
     """Id of the response."""
-    text: str = ""
-    """Hash of the response's words: what is misread in a text is misread in every copy."""
+    sentences: Mapping[str, int] = field(default_factory=dict)
+    """Words of each of its sentences, by hash: what is misread in one is misread in every copy."""
     value: str = ""
     """The value that was measured."""
     panel: str = ""
@@ -105,7 +105,7 @@ class IntensityEstimate:
         numbers = {"intensity": self.intensity, "stderr": self.stderr, "low": low, "high": high}
         return {
             "response_id": self.response_id,
-            "text": self.text,
+            "sentences": dict(self.sentences),
             "value": self.value,
             **{key: round(one, 4) for key, one in numbers.items() if math.isfinite(one)},
             **({} if self.scored else {"reason": self.reason}),

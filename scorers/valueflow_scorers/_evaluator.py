@@ -19,7 +19,8 @@ from ._portal import run_sync
 from ._posterior import smoothed
 from ._profile import JudgeProfile
 from ._profile_fit import own_profile
-from ._records import SHUFFLED, FloatArray, Judge, Panel, Response, Window, words_key
+from ._records import SHUFFLED, FloatArray, Judge, Panel, Response, Window
+from ._sentences import sentence_words
 from ._windows import TWO_PASS, check_design, check_layout, draw_window
 from .judges import resolve_judge
 from .judges.prompts import visible
@@ -171,8 +172,8 @@ class AnchorEvaluator:
                 self._aim(active, aiming)
         judged = {key: one.windows for key, one in under_way.items()}
         profile = self.profile or own_profile(self.panel, self.judge_name, judged, self.k)
-        copies = {key: words_key(one.response.text) for key, one in under_way.items()}
-        found = estimate(self.panel, profile, judged, copies)
+        sentences = {key: sentence_words(one.response.text) for key, one in under_way.items()}
+        found = estimate(self.panel, profile, judged, sentences)
         return {one.response_id: one for one in found}, profile
 
     def _passes(self) -> Iterator[int]:

@@ -6,7 +6,6 @@ import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +20,7 @@ from valueflow_scorers import (
     Window,
     estimate,
 )
+from valueflow_scorers._sentences import sentence_words
 
 
 def _generator(*parts: object) -> np.random.Generator:
@@ -147,12 +147,16 @@ def read() -> Callable[..., list[IntensityEstimate]]:
     """Estimates from stated readings (intensity, sd); no profile error on top by default."""
 
     def run(
-        panel: Panel, readings: Sequence[tuple[float, float]], omega: float = 0.0, **rest: Any
+        panel: Panel,
+        readings: Sequence[tuple[float, float]],
+        omega: float = 0.0,
+        texts: Mapping[str, str] | None = None,
     ) -> list[IntensityEstimate]:
         judged = {
             f"r{i}": [JudgedWindow((f"r{i}",), 0, Judgement(reading=one))]
             for i, one in enumerate(readings)
         }
-        return estimate(panel, JudgeProfile("reading", omegas=(omega,)), judged, **rest)
+        told = {name: sentence_words(text) for name, text in (texts or {}).items()}
+        return estimate(panel, JudgeProfile("reading", omegas=(omega,)), judged, told)
 
     return run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -120,6 +121,39 @@ def test_copies_read_alike_count_as_one_reading(make_panel, read):
     assert same.stderr > 0.8 * one.stderr
 
 
+def test_the_same_sentences_in_other_orders_are_copies(make_panel, read):
+    """Three sentences make six texts: no more is known than of one."""
+    told = ["I like to lead.", "Others follow me!", "That is how it should be."]
+    orders = [" ".join(order) for order in permutations(told)]
+    readings = [(3.0, 2.0)] * 60
+    shuffled = cell_mean(
+        read(make_panel(), readings, texts={f"r{i}": orders[i % 6] for i in range(60)})
+    )
+    apart = cell_mean(read(make_panel(), readings))
+    [one] = read(make_panel(), readings[:1])
+    assert shuffled.stderr > 0.8 * one.stderr
+    assert apart.stderr < 0.3 * one.stderr
+
+
+def test_a_mean_scatters_as_its_error_says_where_texts_share_sentences(make_panel, read):
+    """Each text is three of eight sentences, and is misread as they are, by their words."""
+    rng = np.random.default_rng(0)
+    words = rng.integers(4, 20, 8)
+    sentences = [" ".join([f"s{number}"] * count) + "." for number, count in enumerate(words)]
+    means, stated = [], []
+    for _ in range(40):
+        off, readings, texts = rng.normal(size=8), [], {}
+        for i in range(40):
+            own = rng.choice(8, 3, replace=False)
+            wrong = 2.0 * (words[own] @ off[own]) / np.linalg.norm(words[own])
+            readings.append((float(wrong), 2.0))
+            texts[f"r{i}"] = " ".join(sentences[number] for number in own)
+        cell = cell_mean(read(make_panel(), readings, texts=texts))
+        means.append(cell.mean)
+        stated.append(cell.stderr)
+    assert np.mean(stated) == pytest.approx(np.std(means), rel=0.3)
+
+
 def test_a_text_counts_in_the_mean_as_often_as_it_was_given(make_panel, read):
     readings = [(0.0, 1.0)] * 30 + [(4.0, 1.0)] * 10
     texts = {f"r{i}": "same" if i < 30 else f"text {i}" for i in range(40)}
@@ -199,5 +233,5 @@ def test_resampled_means_are_the_means_of_the_resampled(make_panel, read):
     counts = np.array([[1.0, 1, 1], [2, 0, 1]])
     resampled = cell.means(counts)
     assert resampled[0] == pytest.approx(cell_mean(found).mean)
-    twice = [found[0], dataclasses.replace(found[0], text="another"), found[2]]
+    twice = [found[0], dataclasses.replace(found[0], sentences={"another": 1}), found[2]]
     assert resampled[1] == pytest.approx(cell_mean(twice).mean, abs=1e-6)

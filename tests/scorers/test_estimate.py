@@ -289,7 +289,7 @@ def _saved(panel, planted_judge, profile):
         "y": _judged(panel, judge, y) + _judged(panel, judge, y, m=1, verdict=FAILED),
         "z": _judged(panel, judge, Response("z", id="z"), verdict=FAILED),
     }
-    found = estimate(panel, profile, judged, {"x": "hx", "y": "hy", "z": "hz"})
+    found = estimate(panel, profile, judged, {"x": {"hx": 3}, "y": {"hy": 1}, "z": {"hz": 2}})
     evaluator = AnchorEvaluator(panel, judge, profile=dataclasses.replace(profile, judge="planted"))
     [empty] = evaluator.score([Response(" ", id="e")])
     return [*found, dataclasses.replace(empty, profile=profile.fingerprint), found[0]]
@@ -303,8 +303,8 @@ def test_saved_estimates_are_recomputed_to_the_same_numbers(make_panel, planted_
     after = reestimate(panel, profile, [json.loads(line) for line in lines])
     for old, new in zip(before, after, strict=True):
         assert new.response_id == old.response_id
-        assert (new.text, new.value, new.panel, new.profile) == (
-            old.text, old.value, old.panel, old.profile)  # fmt: skip
+        assert (new.sentences, new.value, new.panel, new.profile) == (
+            old.sentences, old.value, old.panel, old.profile)  # fmt: skip
         assert new.windows == old.windows
         assert new.failures == old.failures
         assert new.reason == old.reason

@@ -330,7 +330,7 @@ def test_copies_under_different_ids_are_known_to_be_copies(make_panel):
     one, copy, other = AnchorEvaluator(make_panel(), judge, profile=PROFILE).score(
         [Response("a", id="1"), Response("a", id="2"), Response("b", id="3")]
     )
-    assert one.text == copy.text != other.text
+    assert one.sentences == copy.sentences != other.sentences
 
 
 def test_seeds_draw_other_windows(make_panel, planted_judge):

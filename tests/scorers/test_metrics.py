@@ -48,9 +48,9 @@ def answers(make_panel):
                 for level, numbers in curve.items()
                 for query, number in enumerate(numbers)
             }
-            texts = {key: words or str(key) for key in judged}
+            sentences = {key: {words or str(key): 1} for key in judged}
             profile = JudgeProfile("reading", omegas=(omega,))
-            estimates = estimate(make_panel(value), profile, judged, texts)
+            estimates = estimate(make_panel(value), profile, judged, sentences)
             for key, one in zip(judged, estimates, strict=True):
                 found.setdefault(key, {})[value] = one
         return [

@@ -112,6 +112,11 @@ def saved_estimates(given: Any) -> dict[str, Mapping[str, Any]]:
         failures = one.get("failures", {})
         if not isinstance(failures, Mapping) or not all(map(_finite, failures.values())):
             raise ValueError("failures that are no counts")
+        sentences = one.get("sentences", {})
+        if not isinstance(sentences, Mapping) or not all(
+            _finite(words) and words > 0 for words in sentences.values()
+        ):
+            raise ValueError("sentences without counts of words")
     return {str(value): one for value, one in given.items()}
 
 

@@ -25,19 +25,21 @@ from valueflow_tasks.analysis import (
     load_runs,
     magnitude,
     number,
+    overall,
     protocol_differences,
     regimes,
     saturation,
 )
 from valueflow_tasks.analysis._drift import arrival
 from valueflow_tasks.analysis._regimes import regime, value_type
+from valueflow_tasks.settings import RESULTS_VERSION
 
 NOISE = 0.6
 
 
 def estimate_at(intensity: float, name: str) -> IntensityEstimate:
     return IntensityEstimate(
-        intensity, NOISE, value="a/x", text=name, response_id=name,
+        intensity, NOISE, value="a/x", sentences={name: 1}, response_id=name,
         log_likelihood=-0.5 * ((GRID - intensity) / NOISE) ** 2, sensitivities=np.zeros(1),
     )  # fmt: skip
 
@@ -112,6 +114,23 @@ def test_cells_hold_level_0_once(inspect_folder: Path) -> None:
     assert (oracle.n == 20).all()
 
 
+def test_cells_that_were_drawn_are_not_computed_again(
+    inspect_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = cells(load_runs(inspect_folder))
+    runs = load_runs(inspect_folder)
+    overall(runs)
+
+    def again(*_: Any) -> Any:
+        raise AssertionError("a cell was computed again")
+
+    monkeypatch.setattr("valueflow_scorers._cells.Cell.__init__", again)
+    after = cells(runs)
+    assert list(after.columns) == list(alone.columns)
+    for name in alone:  # to the last digit
+        assert after[name].tolist() == alone[name].tolist()
+
+
 def test_models_are_compared_pairwise(inspect_folder: Path) -> None:
     runs = load_runs(inspect_folder)
     found = compare(runs, "steerability", "model")
@@ -183,6 +202,46 @@ def test_other_rulers_are_another_setting(inspect_folder: Path) -> None:
     assert any(line.startswith("panel of mft/care: ") for line in protocol_differences(runs))
     with pytest.raises(ValueFlowError, match="protocol_differences"):
         compare(runs, "gain", "model")
+
+
+def test_runs_of_another_task_version_are_not_compared(inspect_folder: Path) -> None:
+    runs = load_runs(inspect_folder)
+    assert [run.results_version for run in runs.runs] == [RESULTS_VERSION] * 2
+    inert, oracle = sorted(runs.runs, key=lambda run: run.model)
+    older = replace(inert, task_version=f"{RESULTS_VERSION - 1}.0")
+    both = Runs((older, oracle))
+    with pytest.raises(ValueFlowError, match="protocol_differences"):
+        compare(both, "steerability", "model")
+    assert protocol_differences(both) == [
+        f"task version: {RESULTS_VERSION - 1} in {older.source}; "
+        f"{RESULTS_VERSION} in {oracle.source}"
+    ]
+    assert both.frame["setting"].nunique() == 2
+    # A log that cannot be followed to its queries has nothing but its protocol.
+    lost = [replace(run, chat_template=None) for run in both.runs]
+    assert Runs(tuple(lost)).frame["setting"].nunique() == 2
+
+
+def test_answers_of_two_task_versions_are_not_one_answer(
+    inspect_folder: Path, tmp_path: Path
+) -> None:
+    one = load_runs(inspect_folder).runs[0]
+    other = replace(
+        one,
+        id="other",
+        judge="other",
+        answers=tuple(
+            replace(
+                answer,
+                estimates={
+                    value: {**own, "profile": "other"} for value, own in answer.estimates.items()
+                },
+            )
+            for answer in one.answers
+        ),
+    )
+    assert len(agreement(Runs((one, other)))) > 0
+    assert len(agreement(Runs((one, replace(other, task_version="1.0"))))) == 0
 
 
 def test_runs_of_other_values_share_a_setting(inspect_folder: Path) -> None:
