@@ -1,9 +1,10 @@
 """Dose and response on the bundled model: the prompt arm, the vector arm, and the dial.
 
-`python -m benchmarks.dose_response [--dial [--samples N]] [--judge stances]`. Vectors, layers,
-doses and dials see development queries only; everything in the tables is measured on test
-queries. The judge `stances` knows what the model's sentences were written to express
-(`benchmarks.stances`); any judge of the package, such as `embedded`, can take its place.
+`python -m benchmarks.dose_response [--dial [--samples N]] [--judge stances]`. Vectors, layers and
+doses see development queries only, dials calibration queries; everything in the tables is measured
+on test queries. The judge `stances` knows what the model's sentences were written to express
+(`benchmarks.stances`); any judge of the package, such as `embedded`, can take its place. `--value`
+takes one value in place of the three.
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
+from types import SimpleNamespace
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -33,6 +37,7 @@ from valueflow_tasks.steering._answer import GREEDY, Loaded, Sampling, load_mode
 from valueflow_tasks.steering._folder import Fitted
 from valueflow_tasks.steering._trial import Condition, Trial, run_trial
 from valueflow_tasks.steering.calibrate import calibrate_vector
+from valueflow_tasks.steering.dial import Dial
 from valueflow_tasks.steering.fit import fit_vector, trial_spec
 
 VALUES = ("svt/benevolence", "svt/hedonism", "svt/power")
@@ -104,20 +109,35 @@ def response_table(judge: str = STANCES, values: Sequence[str] = VALUES) -> Tabl
     return table
 
 
+def dev_range(trial: Trial, dial: Dial) -> tuple[float, float]:
+    """The range of the curve on the development queries among those of a dial."""
+    dev = load_queries("dev")
+    ids = {query.id for query in dev}
+    measured = {
+        dose: [one for one in found if one.query_id in ids]
+        for dose, found in trial.measured.items()
+    }
+    own = replace(trial, queries=dev, measured=measured)
+    ruler = SimpleNamespace(judge=dial.judge, fingerprint=dial.profile)
+    return Dial.from_trial(own, dial.arm, dial.identity, dial.dose_per_level, ruler).reach
+
+
 def dial_table(
     judge: str = STANCES, values: Sequence[str] = VALUES, sampling: Sampling = GREEDY
 ) -> Table:
     """Targets against what was measured on test queries."""
     loaded, instrument = load_model("bundled", device="cpu"), instrument_of(judge)
-    title = f"the dial: set on dev, measured on 70 test queries{sampling.told}, judge {judge}"
+    title = f"the dial: set on calibration, measured on test queries{sampling.told}, judge {judge}"
     table = Table(title=title)
     for heading in ("value", "range on dev", "asked", "90 % interval", "measured", "error", "hit"):
         table.add_column(heading, justify="left" if heading == "value" else "right")
     errors, halves, hits = [], [], 0
     for value in values:
         fitted = fitted_on_dev(loaded, value, instrument)
-        dial, _ = calibrate_vector(loaded, fitted, instrument, sampling=sampling)
-        low, high = dial.reach
+        dial, trial = calibrate_vector(
+            loaded, fitted, instrument, sampling=sampling, progress=partial(print, file=sys.stderr)
+        )
+        low, high = dev_range(trial, dial)
         for share in SHARES:
             asked = low + share * (high - low)
             try:
@@ -153,10 +173,14 @@ def main() -> None:
     parser.add_argument("--judge", default=STANCES)
     parser.add_argument("--dial", action="store_true", help="the dial in place of the arms")
     parser.add_argument("--samples", type=int, default=1, help="of the dial, per query")
+    parser.add_argument("--value", action="append", help="in place of the three; repeat")
     given = parser.parse_args()
+    values = given.value or VALUES
     sampling = Sampling(given.samples, 1.0 if given.samples > 1 else 0.0)
     table = (
-        dial_table(given.judge, sampling=sampling) if given.dial else response_table(given.judge)
+        dial_table(given.judge, values, sampling)
+        if given.dial
+        else response_table(given.judge, values)
     )
     Console(width=150).print(table)
 

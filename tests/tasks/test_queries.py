@@ -12,10 +12,12 @@ from valueflow_scorers import ValueFlowError, load_panel, panel_values
 
 from valueflow_tasks.queries import Query, load_queries, query_set_fingerprint
 from valueflow_tasks.queries._queries import KINDS
+from valueflow_tasks.vidb._duplicates import find_duplicates
 
 REPOSITORY = Path(__file__).parents[2]
 RELEASED = REPOSITORY.parent / "shared/reference/queries"
 ALL = load_queries("all")
+OWN = {*ALL, *load_queries("calibration")}
 
 
 def test_there_are_twenty_queries_of_each_of_five_kinds():
@@ -38,24 +40,34 @@ def test_the_core_is_twenty_of_the_reported_four_of_each_kind():
     assert Counter(query.kind for query in core) == dict.fromkeys(KINDS, 4)
 
 
+def test_dials_are_set_on_ninety_that_are_never_reported():
+    calibration = load_queries("calibration")
+    assert len(calibration) == 90
+    assert set(load_queries("dev")) < set(calibration)
+    assert not set(load_queries("test")) & set(calibration)
+    assert Counter(query.kind for query in calibration) == dict.fromkeys(KINDS, 18)
+    assert Counter(query.split for query in calibration) == {"dev": 30, "calibration": 60}
+
+
 def test_what_is_reported_is_the_default():
     assert load_queries() == load_queries("test")
 
 
 def test_ids_and_texts_differ():
-    assert len({query.id for query in ALL}) == 100
-    assert len({" ".join(query.text.lower().split()) for query in ALL}) == 100
+    assert len(OWN) == 160
+    assert len({query.id for query in OWN}) == 160
+    assert len(find_duplicates([query.text for query in OWN])) == 0
 
 
 def test_every_query_asks_something_open_in_whole_sentences():
-    for query in ALL:
+    for query in OWN:
         assert query.text.strip() == query.text
         assert 5 <= len(query.text.split()) <= 80, query.id
         assert query.text[-1] in ".?!:…\"'”", query.id
 
 
 def test_no_query_is_a_panel_s_own():
-    own = {query.text for query in ALL}
+    own = {query.text for query in OWN}
     asked = {text.query for value in panel_values() for text in load_panel(value).texts}
     assert None not in asked
     assert not own & asked
@@ -191,7 +203,7 @@ def test_files_of_one_name_in_two_folders_do_not_share_ids_unnoticed(tmp_path):
 
 @pytest.mark.parametrize("source", ["tset", "nowhere/*.csv", ""])
 def test_an_unknown_set_is_refused_with_the_sets_there_are(source):
-    with pytest.raises(ValueFlowError, match="core, dev, test, all"):
+    with pytest.raises(ValueFlowError, match="core, dev, calibration, test, all"):
         load_queries(source)
 
 

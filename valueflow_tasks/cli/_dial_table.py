@@ -18,7 +18,7 @@ def curve(dial: Dial, trial: Trial) -> Table:
     """The dose-response curve, and what steering did to the answers besides."""
     from ..side_effects import distinct_n
 
-    asked = f"{dial.queries} dev queries{dial.sampling.told}"
+    asked = f"{dial.queries} queries{dial.sampling.told}"
     table = Table(title=f"{dial.value}, {dial.arm} arm, {asked}, {dial.judge}")
     for heading in ("level", "dose", "intensity", "± stderr", "curve", "perplexity", "distinct-2",
                     "unscored"):  # fmt: skip
@@ -37,13 +37,13 @@ def curve(dial: Dial, trial: Trial) -> Table:
     return table
 
 
-def say(dial: Dial, target: float) -> None:
-    """Print where the dial stands for an intensity, or that it does not reach it."""
+def say(dial: Dial, target: float) -> bool:
+    """Print where the dial stands for an intensity, or that it does not reach it: if it does."""
     try:
         setting = dial.invert(target)
     except ValueFlowError as error:
         click.echo(f"{target:+.1f}: {error}")
-        return
+        return False
     named = "level" if dial.arm == "prompt" else "dose"
     promise = dial.promise(setting)
     click.echo(
@@ -51,3 +51,4 @@ def say(dial: Dial, target: float) -> None:
         f"interval over {promise.queries} new queries{dial.sampling.told} "
         f"{setting.low:+.1f} … {setting.high:+.1f}"
     )
+    return True

@@ -22,7 +22,7 @@ KINDS = (
     "policy-opinion",
     "self-description",
 )
-SETS = ("core", "dev", "test", "all")
+SETS = ("core", "dev", "calibration", "test", "all")
 
 
 @dataclass(frozen=True)
@@ -36,17 +36,18 @@ class Query:
     kind: str = ""
     """One of KINDS for our own queries, the file's name for loaded ones."""
     split: str = "test"
-    """`dev` for what is fitted or chosen, `test` for what is reported."""
+    """`dev` for what is fitted or chosen, `calibration` for dials, `test` for what is reported."""
     core: bool = False
     """Whether it belongs to the small subset of `test`."""
 
 
 @cache
-def _own() -> tuple[Query, ...]:
-    path = files("valueflow_tasks.queries") / "data" / "queries.jsonl"
+def _own(name: str = "queries") -> tuple[Query, ...]:
+    path = files("valueflow_tasks.queries") / "data" / f"{name}.jsonl"
     rows = (json.loads(line) for line in path.read_text("utf-8").splitlines())
     return tuple(
-        Query(row["id"], row["query"], row["kind"], row["split"], row["core"]) for row in rows
+        Query(row["id"], row["query"], row["kind"], row.get("split", name), row.get("core", False))
+        for row in rows
     )
 
 
@@ -54,9 +55,9 @@ def load_queries(source: str = "test") -> tuple[Query, ...]:
     """A query set.
 
     Args:
-        source: `core` (20), `dev` (30), `test` (70) or `all` (100) of our own; or a path or
-            glob of files: the release's CSV (one column `query`) or JSON Lines with `query`
-            and optionally `id`.
+        source: `core` (20), `dev` (30), `test` (70) or `all` (100) of our own, or `calibration`
+            (90: those of `dev` and 60 more); or a path or glob of files: the release's CSV (one
+            column `query`) or JSON Lines with `query` and optionally `id`.
 
     Raises:
         ValueFlowError: for an unknown name, a pattern that matches nothing, a file without
@@ -64,6 +65,8 @@ def load_queries(source: str = "test") -> tuple[Query, ...]:
     """
     if source == "all":
         return _own()
+    if source == "calibration":
+        return load_queries("dev") + _own("calibration")
     if source in SETS:
         return tuple(q for q in _own() if (q.core if source == "core" else q.split == source))
     paths = sorted(glob.glob(source))

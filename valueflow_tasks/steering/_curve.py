@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from scipy.optimize import isotonic_regression
@@ -22,7 +23,7 @@ def monotone(means: FloatArray, weights: FloatArray) -> FloatArray:
 def nearest_dose(doses: FloatArray, curve: FloatArray, intensity: float) -> float:
     """The dose nearest to 0 at which the piecewise linear curve has this height."""
     found = []
-    for (x0, x1), (y0, y1) in zip(_pairs(doses), _pairs(curve), strict=True):
+    for (x0, x1), (y0, y1) in zip(pairwise(doses.tolist()), pairwise(curve.tolist()), strict=True):
         if y0 <= intensity <= y1:
             if y1 - y0 < 1e-9:  # a flat piece: any of its doses does
                 found.append(float(np.clip(0.0, x0, x1)))
@@ -47,5 +48,8 @@ def bend(doses: FloatArray, curve: FloatArray, dose: float) -> float:
     return share * (1 - share) * width * change / 2
 
 
-def _pairs(row: FloatArray) -> Sequence[tuple[float, float]]:
-    return list(zip(row[:-1].tolist(), row[1:].tolist(), strict=True))
+def halved(doses: Sequence[float], curve: Sequence[float], rise: float) -> list[float]:
+    """The middles of the pieces over which the curve rises by more than this, steepest first."""
+    pieces = zip(pairwise(doses), pairwise(curve), strict=True)
+    steep = [(y1 - y0, (x0 + x1) / 2) for (x0, x1), (y0, y1) in pieces if y1 - y0 > rise]
+    return [middle for _, middle in sorted(steep, reverse=True)]

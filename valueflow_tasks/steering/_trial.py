@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -82,10 +82,21 @@ class Trial:
         found = ((one.query_id, one.estimates.get(self.value)) for one in self.measured[dose])
         return [(query, one) for query, one in found if one is not None and one.scored]
 
+    def joined(self, other: Trial) -> Trial:
+        """This trial and one of the same queries at other doses."""
+        return replace(
+            self,
+            answers={**self.answers, **other.answers},
+            losses={**self.losses, **other.losses},
+            measured={**self.measured, **other.measured},
+        )
+
     def mean(self, dose: float, draws: int = 0) -> tuple[float, float, FloatArray]:
         """Mean intensity at a dose, its standard error, and bootstrap means over queries.
 
-        Label error of the panel is not in the error: it is shared by all doses.
+        Label error of the panel is not in the error: it is shared by all doses. The bootstrap means
+        scatter as means over other queries would, read by the same judge: where all answers are one
+        text they do not, however badly the judge reads it; the error then says how badly.
 
         Args:
             dose: One of `doses`.
@@ -107,9 +118,9 @@ class Trial:
         means = np.asarray(cell.means(weights.astype(float)), dtype=float)
         spread = float(means.var()) * n / max(1, n - 1)
         error = float(np.sqrt(max(spread, float(cell.measurement_variance))))
-        # Replicates as wide as the error, which the bootstrap alone may fall short of.
+        # The bootstrap alone falls short of what new queries do.
         if spread > 0:
-            means = point + (means - means.mean()) * (error / means.std())
+            means = point + (means - means.mean()) * (np.sqrt(spread) / means.std())
         return point, error, means[:draws]
 
     def loss(self, dose: float) -> float:

@@ -1,6 +1,6 @@
 """The dial: ask for an intensity, get the dose that gives it, or hear that it is out of reach.
 
-The dose-response curve is measured on development queries, made monotone (isotonic regression
+The dose-response curve is measured on calibration queries, made monotone (isotonic regression
 over the doses, each mean weighted by its precision), and inverted by linear interpolation. The
 stated interval is that of the mean over `n` new queries at the dose, with as many answers each:
 the curve's own error, from bootstrap curves fitted in the same way, the spread of new queries, and
@@ -82,13 +82,13 @@ class Dial:
     means: tuple[float, ...]
     """Mean intensity measured at each dose, points."""
     stderrs: tuple[float, ...]
-    """Its standard error without label error, points."""
+    """How it scatters with the queries, as read by the same judge: standard deviation, points."""
     curve: tuple[float, ...]
     """The monotone curve, points."""
     draws: tuple[tuple[float, ...], ...]
     """Monotone curves of bootstrap replicates over queries, [draws][doses]."""
     queries: int
-    """Development queries behind each mean."""
+    """Queries behind each mean, none of `test`."""
     model: str = ""
     """The model that was steered; empty: as the vector says."""
     samples: int = 1
@@ -131,6 +131,7 @@ class Dial:
         errors = np.array([one[1] for one in points])
         weights = 1 / np.maximum(errors, 1e-3) ** 2
         replicates = np.stack([one[2] for one in points], axis=1)
+        scatter = replicates.std(axis=0)
         return cls(
             trial.value,
             arm,
@@ -140,7 +141,7 @@ class Dial:
             doses,
             dose_per_level,
             tuple(map(float, means)),
-            tuple(map(float, errors)),
+            tuple(map(float, scatter)),
             tuple(map(float, monotone(means, weights))),
             tuple(tuple(map(float, monotone(row, weights))) for row in replicates),
             len(trial.queries),
@@ -177,7 +178,7 @@ class Dial:
         if not low <= intensity <= high:
             raise ValueFlowError(
                 f"{self.value}={intensity:+.1f} is out of reach of this {self.arm}: on "
-                f"{self.queries} development queries it moved answers from {low:+.1f} to "
+                f"{self.queries} calibration queries it moved answers from {low:+.1f} to "
                 f"{high:+.1f}"
             )
         curve, doses = np.array(self.curve), np.array(self.doses)

@@ -19,6 +19,7 @@ from valueflow_tasks.bundled import bundled_model
 from valueflow_tasks.prompts import steering_text
 from valueflow_tasks.queries import Query, load_queries
 from valueflow_tasks.settings import Settings
+from valueflow_tasks.steering import SteeringSpec
 from valueflow_tasks.steering._answer import GREEDY, Sampling, answer, load_model
 from valueflow_tasks.steering._curve import bend
 from valueflow_tasks.steering._folder import (
@@ -140,7 +141,8 @@ def noisy_trial(samples: int, seed: int, between: float, within: float) -> Trial
         for number in range(samples):
             seen = own + within * rng.normal()
             estimate = IntensityEstimate(
-                float(np.clip(seen, -10, 10)), 0.5, text=f"{place} {number}", value="svt/power",
+                float(np.clip(seen, -10, 10)), 0.5, value="svt/power",
+                sentences={f"{place} {number}": 1},
                 log_likelihood=-0.5 * ((GRID - seen) / 0.5) ** 2,
                 sensitivities=np.zeros(1), label_covariance=np.zeros((1, 1)),
             )  # fmt: skip
@@ -265,7 +267,9 @@ def test_an_intensity_without_vectors_takes_the_nearest_prompt(
         assert spec.prompt == steering_text("svt/power", 1)
     assert spec.promises == (one.promise(one.invert(3.0)),)
     assert "nearest prompt level is +1" in caplog.messages[0]
-    assert read_steer("svt/power=+0.2", model="bundled") is None
+    unsteered = read_steer("svt/power=+0.2", model="bundled")
+    assert unsteered == SteeringSpec(promises=(one.promise(one.invert(0.2)),))
+    assert unsteered.is_unsteered
     with pytest.raises(ValueFlowError, match="out of reach"):
         read_steer("svt/power=+8", model="bundled")
     for other in ({"model": "org/other"}, {"model": "bundled", "method": "exemplars"}):
