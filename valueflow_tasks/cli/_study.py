@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
+from valueflow_scorers import ValueFlowError
 
-from . import cli
-
-if TYPE_CHECKING:
-    from ..study import Estimate
+from . import RESUMES, cli, keeping
+from ._study_tables import costs, results
 
 _PHASES = ("answers", "judgements")
 
@@ -39,21 +37,24 @@ def study() -> None:
     default=None,
     help="answers: generate now, judge later. judgements: judge what was generated.",
 )
+@keeping(RESUMES)
 def run(
     source: str, output: Path | None, dry_run: bool, budget: float | None, only: str | None
 ) -> None:
     """Run SOURCE, a study file, or one that ships: offline, quick."""
-    from ..study import estimate, generate, judge, load_study
+    from ..study import check_judges, estimate, generate, judge, load_study, unanswered
 
     plan = load_study(source)
     folder = output or Path(plan.name)
-    console = Console()
+    console = Console(highlight=False)
     if dry_run:
-        console.print(_table(estimate(plan, folder)))
+        console.print(costs(estimate(plan, folder)))
         return
     folder.mkdir(parents=True, exist_ok=True)
+    if only != "answers":
+        check_judges(plan)
     if only != "judgements":
-        console.print(f"[bold]{plan.name}[/bold]: answers in {folder / 'answers'}")
+        console.print(f"[bold]{escape(plan.name)}[/bold]: answers in {folder / 'answers'}")
         generate(plan, folder, budget=budget)
     if only == "answers":
         console.print("answers are there; judge them with --only judgements")
@@ -62,46 +63,15 @@ def run(
         plan,
         folder,
         budget=budget,
-        done=lambda file, state: console.print(f"  {file}: {state}", highlight=False),
+        done=lambda file, state: console.print(f"  {file}: {state}", markup=False),
     )
-    console.print(_results(written))
-    console.print(f"all of it: valueflow_tasks.analysis.load_runs({str(folder / 'judged')!r})")
-
-
-def _table(lines: list[Estimate]) -> Table:
-    table = Table(title="what it takes (tokens and cost are estimates of what is left)")
-    for heading in ("phase", "model", "for", "calls", "there", "tokens in", "tokens out", "cost"):
-        table.add_column(heading, justify="left" if heading in ("phase", "model", "for")
-                         else "right")  # fmt: skip
-    for one in lines:
-        cost = "unknown" if one.dollars is None else f"${one.dollars:.2f}"
-        numbers = (one.calls, one.there, one.tokens_in, one.tokens_out)
-        table.add_row(one.phase, one.model, one.what, *(f"{n:,}" for n in numbers), cost)
-    known = sum(one.dollars or 0.0 for one in lines)
-    more = " and what is unknown" if any(one.dollars is None for one in lines) else ""
-    table.caption = f"together ${known:.2f}{more}"
-    return table
-
-
-def _results(paths: list[Path]) -> Table:
-    """Steerability of every condition."""
-    from ..analysis import load_runs, steering
-
-    table = Table(title="steerability (90 % interval) and tracking")
-    for heading in ("model", "judge", "method", "value", "steerability", "tracking"):
-        table.add_column(heading)
-    found = steering(load_runs(paths))
-    if not len(found):
-        return table
-    keys = ["model", "judge", "method", "target"]
-    for key, rows in found.groupby(keys, sort=False):
-        numbers = rows.set_index("metric")
-        cells = []
-        for name in ("steerability", "tracking"):
-            if name in numbers.index:
-                one = numbers.loc[name]
-                cells.append(f"{one['estimate']:+.2f} ({one['low']:+.2f} … {one['high']:+.2f})")
-            else:
-                cells.append("-")
-        table.add_row(*map(str, key), *cells)
-    return table
+    if written:
+        if (table := results(written)).row_count:
+            console.print(table)
+        told = f"all of it: valueflow_tasks.analysis.load_runs({str(folder / 'judged')!r})"
+        console.print(told, markup=False)
+    if missing := unanswered(plan, folder):
+        raise ValueFlowError(
+            f"no answers yet from {'; '.join(missing)}: the same command without --only asks for "
+            "them"
+        )

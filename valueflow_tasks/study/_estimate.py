@@ -119,15 +119,16 @@ def _judgements(study: Study, folder: Path, answers: Answers) -> Iterator[Estima
             count = sum(len(one.measure) for one in run.answers)
             measured += count
             finished += count if results_are_judged(run, knobs, place_of(folder, knobs)) else 0
+        knobs_told = [f"{name}={value}" for name, value in knobs.items() if name != "judge"]
+        what = " ".join([kind if kind in _JUDGEMENT else "on this machine", *knobs_told])
         if kind not in _JUDGEMENT:
-            what = "on this machine"
             yield Estimate("judge", settings.judge, what, measured, finished, 0, 0, 0.0)
             continue
         each = 1 if kind == "rating" else settings.m
         left = each * (measured - finished)
         tokens = round(left * _judge_letters(kind, settings) / _LETTERS_PER_TOKEN)
         told = left * _JUDGEMENT[kind]
-        yield _line("judge", model, kind, each * measured, each * finished, tokens, told,
+        yield _line("judge", model, what, each * measured, each * finished, tokens, told,
                     price(model))  # fmt: skip
 
 

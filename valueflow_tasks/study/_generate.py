@@ -12,6 +12,7 @@ from valueflow_scorers._records import fingerprint
 
 from ..queries import query_set_fingerprint
 from ._meter import METER
+from ._open import check_models, open_model
 from ._spend import set_prices
 from ._study import Arms, Study, StudyModel
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from inspect_ai.model import Model
 
 _ASKED = ("arms", "method")
+_UNSTEERED = "unsteered"
 ANSWERS = "answers"
 """Folder of the answers within a study's folder."""
 
@@ -41,9 +43,11 @@ def generate(
 
     Raises:
         BudgetSpentError: if the budget ran out.
-        ValueFlowError: if a task failed; what is finished is kept.
+        ValueFlowError: if a model cannot be opened, or a task failed; what is finished is kept.
+        KeyboardInterrupt: on Ctrl-C, once Inspect has saved what is finished.
     """
     set_prices(study.prices)
+    check_models(study.models)
     METER.reset(budget)
     try:
         for name, models in _groups(study):
@@ -53,9 +57,7 @@ def generate(
 
 
 def _run(study: Study, models: Sequence[StudyModel], folder: Path, display: str) -> None:
-    from inspect_ai.model import get_model
-
-    made: list[Model] = [get_model(one.name, **one.args) for one in models]
+    made = [open_model(one) for one in models]
     sets: dict[str, list[Task]] = {}
     for arms in study.tasks(models[0]):
         sets.setdefault(content_of(study, arms), []).append(_task(study, arms))
@@ -78,23 +80,34 @@ def _evaluate(tasks: Sequence[Task], models: Sequence[Model], folder: Path, disp
             score=False,
             display=display,  # type: ignore[arg-type]
             retry_attempts=0,
+            retry_immediate=False,  # else Inspect warns that there is nothing to retry
             log_dir_allow_dirty=True,
             ctl_server=False,
         )
+    if len(logs) < len(tasks) * len(models) or any(log.status == "cancelled" for log in logs):
+        # Inspect saves what it has and returns as if nothing had happened: a task that Ctrl-C
+        # stopped has no log among those it hands back, and of none all are a success.
+        raise KeyboardInterrupt
     if not finished:
         METER.check()
         raise ValueFlowError(_why(logs))
 
 
 def _why(logs: Sequence[EvalLog]) -> str:
-    told = [
-        f"{log.eval.task} on {log.eval.model}: {log.error.message if log.error else log.status}"
-        for log in logs
-        if log.status != "success"
-    ]
+    """Which models lack which answers, and what stopped them."""
+    failed: dict[tuple[str, str], list[str]] = {}
+    for log in logs:
+        if log.status != "success":
+            model = StudyModel(log.eval.model, log.eval.model_args).shown
+            why = log.error.message if log.error else log.status
+            steered = list(log.eval.task_args["arms"]) != ["0"]
+            failed.setdefault((model, why), []).append(
+                log.eval.task_args["method"] if steered else _UNSTEERED
+            )
+    told = [f"{model} ({', '.join(asked)}): {why}" for (model, why), asked in failed.items()]
     return (
-        f"not all answers could be generated ({'; '.join(told[:3])}); what is finished is kept: "
-        "run again to go on"
+        f"not all answers could be generated: {'; '.join(told)}; what is finished is kept: "
+        "run the same command again to go on"
     )
 
 
@@ -165,6 +178,20 @@ class Answers:
             if header.status == "success" and asked and _is(header, model, wanted):
                 return header
         return None
+
+
+def unanswered(study: Study, folder: Path) -> list[str]:
+    """The models that lack answers, each with what it is still to be asked."""
+    answers, found = Answers(folder), []
+    for model in study.models:
+        missing = [
+            arms.method or _UNSTEERED
+            for arms in study.tasks(model)
+            if answers.find(study, model, arms) is None
+        ]
+        if missing:
+            found.append(f"{model.shown} ({', '.join(missing)})")
+    return found
 
 
 def _is(header: EvalLog, model: StudyModel, wanted: Mapping[str, Any]) -> bool:

@@ -38,11 +38,16 @@ class JudgeJob:
         """The levels that its arms ask for, ascending."""
         return sorted({level for name in self.arms for level in read_arm(name).values()} | {0.0})
 
-    def protocol(self, settings: Settings, generation: Mapping[str, Any] = GENERATION) -> str:
+    def protocol(
+        self,
+        settings: Settings,
+        generation: Mapping[str, Any] = GENERATION,
+        *,
+        chat_template: bool,
+    ) -> str:
         """Fingerprint of the protocol, rulers and judge profile included."""
-        templated = self.model.args.get("chat_template") is not False
         return settings.protocol(
-            self.values, settings.query_set(), chat_template=templated, generation=generation
+            self.values, settings.query_set(), chat_template=chat_template, generation=generation
         )
 
     @property

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from valueflow_scorers._records import fingerprint
 
 from .. import __version__
+from ..analysis._inspect_file import chat_template
 from ._generate import Answers
 from ._jobs import JudgeJob, jobs, judge_name, safe_name
 from ._judge_lm_eval import judge_results, unjudged
@@ -118,7 +119,8 @@ def _wanted(study: Study, job: JudgeJob, sources: Sequence[EvalLog]) -> str:
     settings = study.judged_by(job.judge, job.method)
     asked = [log.eval.eval_id for log in sources]
     arms = sorted(job.arms.items())
-    return fingerprint([asked, settings.to_dict(), arms, job.protocol(settings), __version__])
+    protocol = job.protocol(settings, chat_template=chat_template(sources[-1].eval))
+    return fingerprint([asked, settings.to_dict(), arms, protocol, __version__])
 
 
 def _identity(path: Path) -> str | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from valueflow_scorers._measure import Answer, Measured
 
+from ..analysis._inspect_file import chat_template
 from ..compose import read_arm
 from ..prompts import telling
 from ..settings import Settings
@@ -121,6 +122,7 @@ def _describe(log: EvalLog, job: JudgeJob, settings: Settings, identity: str) ->
         log.eval.model_generate_config.model_dump(mode="json"),
         log.plan.config.model_dump(mode="json"),
     )
+    template = chat_template(log.eval)
     samples = log.samples or []
     log.eval.task = log.eval.task_display_name = job.task
     log.eval.task_registry_name = f"valueflow_tasks/{job.task}"
@@ -131,7 +133,8 @@ def _describe(log: EvalLog, job: JudgeJob, settings: Settings, identity: str) ->
     log.eval.metadata = {
         "valueflow": {
             "settings": settings.to_dict(),
-            "protocol": job.protocol(settings, generation),
+            "chat_template": template,
+            "protocol": job.protocol(settings, generation, chat_template=template),
             "profile": profile.fingerprint,
             "calibrated": profile.calibrated,
             **settings.link_state(job.values),

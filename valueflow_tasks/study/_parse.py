@@ -38,6 +38,8 @@ def load_study(source: str | Path) -> Study:
             a wrong value.
     """
     path = Path(source)
+    if path.suffix == ".toml":
+        raise ValueFlowError(f"{source}: studies are YAML, not TOML; {_EXAMPLE}")
     shipped = {one.name.removesuffix(".yaml") for one in _data().iterdir()}
     if not path.exists() and str(source) in shipped:
         text, folder = (_data() / f"{source}.yaml").read_text("utf-8"), Path()
@@ -53,9 +55,14 @@ def load_study(source: str | Path) -> Study:
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise ValueFlowError(f"{source} is no valid YAML: {error}") from None
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        told = getattr(error, "problem", None) or error
+        raise ValueFlowError(f"{source} is no valid YAML: {where}{told}") from None
+    if content is None:
+        raise ValueFlowError(f"{source} is empty: a study names models at least; {_EXAMPLE}")
     if not isinstance(content, Mapping):
-        raise ValueFlowError(f"{source}: a study is a mapping with models, values, methods …")
+        raise ValueFlowError(f"{source}: a study is a mapping of {', '.join(_KEYS)}; {_EXAMPLE}")
     return _parse(content, str(source), folder)
 
 
@@ -65,12 +72,15 @@ def _data() -> Any:
 
 _KEYS = ("name", "models", "values", "methods", "levels", "judges", "queries", "off_target",
          "vectors", "compose", "include", "prices")  # fmt: skip
+_EXAMPLE = "the shortest is 'models: [openai/gpt-4o-mini]'"
 
 
 def _parse(content: Mapping[str, Any], source: str, folder: Path) -> Study:
     for key in content:
         if key not in _KEYS:
-            raise unknown(f"key in {source}", str(key), _KEYS)
+            told = str(unknown(f"key in {source}", str(key), _KEYS))
+            more = f" The keys are {', '.join(_KEYS)}" if told.endswith("?") else ""
+            raise ValueFlowError(f"{told}{more}")
     if not content.get("models"):
         raise ValueFlowError(f"{source} names no models: models: [openai/gpt-4o-mini, …]")
     read = _Reader(source, folder)

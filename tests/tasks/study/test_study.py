@@ -38,13 +38,6 @@ compose:
 
 
 @pytest.fixture
-def queries(tmp_path: Path) -> Path:
-    path = tmp_path / "few.csv"
-    path.write_text("query\n" + "".join(f"What matters on day {i}?\n" for i in range(4)), "utf-8")
-    return path
-
-
-@pytest.fixture
 def study_file(tmp_path: Path, queries: Path) -> Path:
     path = tmp_path / "study.yaml"
     path.write_text(STUDY.format(queries=queries), "utf-8")
@@ -410,8 +403,12 @@ def test_the_studies_that_ship_can_be_read() -> None:
         ("models: [{args: {}}]", "a model is a name"),
         ("models: [a/b]\ncompose: {set: random}", "unknown key under compose"),
         ("models: [a/b]\nprices: {a/b: 3}", "dollars per million"),
-        ("- a\n- b", "a study is a mapping"),
-        ("models: [a/b", "no valid YAML"),
+        ("- a\n- b", "a study is a mapping of name, models"),
+        ("models: [a/b\nvalues: x", "no valid YAML: line 2, column 7: expected"),
+        ("", "is empty: a study names models"),
+        ("# nothing yet\n", "is empty"),
+        ("models: [a/b]\nfoo: 1", "The keys are name, models, .*, prices$"),
+        ("models: [a/b]\n7: 1", "unknown key in .* .7.: choose one of name, models, .*, prices$"),
         ("models: [a/b]\nqueries: nowhere.csv", "neither one of"),
         ("models: [a/b]\ncompose: true", "under compose is a mapping"),
         ("models: [{name: a/b, args: [1]}]", "args of a model is a mapping"),
@@ -458,6 +455,13 @@ def test_a_study_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "study.yaml"
     path.write_bytes(b"models: [\xff]")
     with pytest.raises(ValueFlowError, match="no UTF-8 text"):
+        load_study(path)
+
+
+def test_a_study_in_toml_is_refused_as_such(tmp_path: Path) -> None:
+    path = tmp_path / "study.toml"
+    path.write_text('models = ["a/b"]\n', "utf-8")
+    with pytest.raises(ValueFlowError, match="studies are YAML, not TOML"):
         load_study(path)
 
 
