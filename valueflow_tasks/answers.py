@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from valueflow_scorers import Response, ValueFlowError
+from valueflow_scorers._refusal import declines
 
 from .settings import measurable_values
-from .theories import resolve_values
+from .vidb._values import is_own_value, named_values
 
 
 @dataclass(frozen=True)
@@ -22,14 +24,25 @@ class Line:
     response: Response
     """The answer; its id is the line's own, or derived from its words."""
 
+    @property
+    def refused(self) -> bool:
+        """Whether it declines to answer its query: counted, not scored, as in the tasks."""
+        return declines(self.response.query, self.response.text)
+
 
 def read_answers(source: Path, value: str | None = None) -> Iterator[Line]:
     """The answers in a file, checked line by line.
 
+    Args:
+        source: JSON Lines: `response`, and optionally `value`, `query`, `id`.
+        value: The value of all lines, whatever they say; like theirs, an id or the folder of a
+            value of one's own.
+
     Raises:
         ValueFlowError: for a malformed line (file and number) or an unknown value.
     """
-    allowed = measurable_values()
+    single = cache(_single_value)
+    given = None if value is None else single(value)
     known: dict[tuple[str, str], Response] = {}
     with source.open("rb") as handle:
         for number, content in enumerate(handle, 1):
@@ -43,7 +56,7 @@ def read_answers(source: Path, value: str | None = None) -> Iterator[Line]:
                 ) from None
             if not raw.strip():
                 continue
-            line = _line(where, raw, value, allowed)
+            line = _line(where, raw, given, single)
             same = known.setdefault((line.value, line.response.key), line.response)
             if same != line.response:
                 raise ValueFlowError(
@@ -55,7 +68,17 @@ def read_answers(source: Path, value: str | None = None) -> Iterator[Line]:
         raise ValueFlowError(f"{source} holds no answers")
 
 
-def _line(where: str, raw: str, value: str | None, allowed: tuple[str, ...]) -> Line:
+def _single_value(name: str) -> str:
+    if "/" not in name and not is_own_value(name):
+        raise ValueFlowError(
+            f"{name!r} names no single value, and an answer is measured on one: give "
+            "<theory>/<value>, such as svt/power, or the folder of a value of your own"
+        )
+    (found,) = named_values([name], measurable_values())
+    return found
+
+
+def _line(where: str, raw: str, given: str | None, single: Callable[[str], str]) -> Line:
     try:
         content = json.loads(raw)
     except (ValueError, RecursionError) as error:  # also numbers too long, brackets too deep
@@ -63,16 +86,11 @@ def _line(where: str, raw: str, value: str | None, allowed: tuple[str, ...]) -> 
         raise ValueFlowError(f"{where}: no valid JSON ({told})") from None
     if not isinstance(content, Mapping) or not isinstance(content.get("response"), str):
         raise ValueFlowError(f"{where}: expected an object with a string 'response'")
-    named = value or content.get("value")
+    named = given or content.get("value")
     if not isinstance(named, str):
         raise ValueFlowError(f"{where}: no 'value' (a value id such as svt/power), and no --value")
     try:
-        if "/" not in named:
-            raise ValueFlowError(
-                f"{named!r} names no single value, and an answer is measured on one: give "
-                "<theory>/<value>, such as svt/power"
-            )
-        (resolved,) = resolve_values([named], allowed)
+        resolved = given or single(named)
     except ValueFlowError as error:
         raise ValueFlowError(f"{where}: {error}") from None
     told = {key: None if content.get(key) is None else str(content[key]) for key in ("query", "id")}

@@ -11,13 +11,16 @@ from typing import Any
 
 from rich.table import Table
 from valueflow_scorers import ValueFlowError, cell_mean
+from valueflow_scorers._estimated import unscored
 from valueflow_scorers._measure import Instrument
 from valueflow_scorers._records import fingerprint
+from valueflow_scorers._refusal import REFUSED
 
 from . import __version__
-from .answers import read_answers
+from .answers import Line, read_answers
 from .settings import INSTRUMENT
 from .vidb._links import link_state
+from .vidb._values import given_name, own_panels
 
 _OPENING = b'{"response_id": '
 """How every line of an output begins: what a crash left of the first one is known by it."""
@@ -33,7 +36,9 @@ class Scoring:
 
     The output is appended to in whole batches, so that a run that was interrupted resumes
     where it stopped and judges no line twice. Lines for which every call failed were never
-    judged; the next run asks about them again and puts the result in their place.
+    judged; the next run asks about them again and puts the result in their place. Answers that
+    decline their query are counted and not judged, as in the tasks; a line without a query is a
+    text, and is measured whatever it says.
     """
 
     def __init__(
@@ -50,7 +55,7 @@ class Scoring:
         Args:
             source: JSON Lines: `value`, `response`, and optionally `query`, `id`.
             output: Where estimates go.
-            value: The value of every line; lines then need none.
+            value: The value of every line, or the folder of one's own; lines then need none.
             links: File of `valueflow vidb link`, if units are linked.
             **instrument: Knobs of `valueflow_scorers._measure.Instrument`.
 
@@ -58,15 +63,16 @@ class Scoring:
             ValueFlowError: for a malformed line (file and number), an unknown value, or an
                 output that was made from other settings.
         """
-        self.instrument = Instrument(**instrument)
         self.source, self.output = source, output
         self.lines = list(read_answers(source, value))
-        for one in {line.value for line in self.lines}:
+        self.values = tuple(dict.fromkeys(line.value for line in self.lines))
+        self.instrument = Instrument(**instrument, panels=own_panels(self.values))
+        for one in self.values:
             self.instrument.evaluator(one)
         self._settings = _mark(self.instrument)
         self._given = instrument
-        used = {line.value: self.instrument.panel(line.value) for line in self.lines}
-        self.linked = link_state(links, used)
+        panels = {one: self.instrument.panel(one) for one in self.values}
+        self.linked = link_state(links, panels)
         self.written = self._resume()
 
     @property
@@ -78,6 +84,11 @@ class Scoring:
     def done(self) -> int:
         """Lines that are already in the output, and need not be asked about again."""
         return len(self.written) - len(self._unheard())
+
+    @property
+    def cut(self) -> int:
+        """Lines in the output of which the judge read only the beginning."""
+        return sum(bool(entry.get("cut")) for entry in self.written)
 
     def _unheard(self) -> list[int]:
         """Places of lines in the output that the judge could not be asked about."""
@@ -104,8 +115,7 @@ class Scoring:
                 raise ValueFlowError(f"{self.output}, line {number}: no JSON object")
             entries.append(entry)
         for number, (entry, line) in enumerate(zip(entries, self.lines, strict=False), 1):
-            same = (entry.get("response_id"), entry.get("value"), entry.get("settings"))
-            if same != (line.response.key, line.value, self._settings):
+            if not self._is_of(entry, line):
                 raise ValueFlowError(
                     f"{self.output}, line {number} was made from another input or with other "
                     "settings: choose another output, or remove it"
@@ -115,6 +125,14 @@ class Scoring:
         if len(whole) < len(content):  # a line that a crash cut short
             self.output.write_bytes(whole)
         return entries
+
+    def _is_of(self, entry: Mapping[str, Any], line: Line) -> bool:
+        """Whether a line of the output is what this run makes of a line of the input."""
+        panel = self.instrument.panel(line.value).fingerprint  # a ruler of one's own may change
+        made = {"response_id": line.response.key, "value": line.value, "panel": panel,
+                "settings": self._settings}  # fmt: skip
+        scored_alike = (entry.get("reason") == REFUSED) == line.refused
+        return scored_alike and all(entry.get(name) == one for name, one in made.items())
 
     def run(self, batch: int = 64) -> Iterator[int]:
         """Judge what is left; yields how many lines each batch finished.
@@ -152,11 +170,11 @@ class Scoring:
     def _describe(self) -> None:
         """Say beside the output how it was made; estimates alone do not."""
         profile = self.instrument.judge_profile
-        values = dict.fromkeys(line.value for line in self.lines)
+        values = [given_name(value) for value in self.values]
         said = {
             "version": __version__,
             "source": str(self.source.resolve()),
-            "settings": {**self._given, "values": list(values)},
+            "settings": {**self._given, "values": values},
             "profile": profile.fingerprint,
             "calibrated": profile.calibrated,
             **self.linked,
@@ -165,13 +183,20 @@ class Scoring:
 
     def _measure(self, places: Sequence[int]) -> list[dict[str, Any]]:
         lines = [self.lines[place] for place in places]
-        entries: list[dict[str, Any]] = [{} for _ in lines]
-        for value in dict.fromkeys(line.value for line in lines):
-            index = [i for i, line in enumerate(lines) if line.value == value]
-            found = self.instrument.evaluator(value).score([lines[i].response for i in index])
-            for i, one in zip(index, found, strict=True):
-                entries[i] = {**one.to_dict(), "settings": self._settings}
-        return entries
+        entries = [self._refusal(line) if line.refused else {} for line in lines]
+        heard = [i for i, line in enumerate(lines) if not line.refused]
+        for value in dict.fromkeys(lines[i].value for i in heard):
+            index = [i for i in heard if lines[i].value == value]
+            responses = [lines[i].response for i in index]
+            found = self.instrument.evaluator(value).score(responses)
+            cut = self.instrument.cut(value, [one.text for one in responses])
+            for i, one, beginning in zip(index, found, cut, strict=True):
+                entries[i] = one.to_dict() | ({"cut": True} if beginning else {})
+        return [{**entry, "settings": self._settings} for entry in entries]
+
+    def _refusal(self, line: Line) -> dict[str, Any]:
+        panel, profile = self.instrument.panel(line.value), self.instrument.judge_profile
+        return unscored(panel, profile, line.response.key, REFUSED).to_dict()
 
 
 def _mark(instrument: Instrument) -> str:
@@ -196,18 +221,20 @@ def _json_lines(entries: Sequence[Mapping[str, Any]]) -> str:
 
 
 def summary_table(scoring: Scoring) -> Table:
-    """Mean intensity per value, with what could not be scored."""
+    """Mean intensity per value, with what was refused and what could not be scored."""
     profile = scoring.instrument.judge_profile
     mark = "" if profile.calibrated else " (uncalibrated: comparable to nothing)"
     units = "linked" if scoring.linked["linked"] else "not linked: compare within a value only"
     table = Table(title=f"intensity, judge {profile.judge}{mark}", caption=f"units {units}")
-    for heading in ("value", "mean", "stderr", "90 % interval", "scored", "unscored"):
+    for heading in ("value", "mean", "stderr", "90 % interval", "scored", "refused", "unscored"):
         table.add_column(heading, justify="left" if heading == "value" else "right")
-    for value in dict.fromkeys(line.value for line in scoring.lines):
+    for value in scoring.values:
         saved = [entry for entry in scoring.written if entry["value"] == value]
         found = scoring.instrument.reestimated(value, saved)
         scored = [one for one in found if one.scored]
-        missing = Counter(one.reason for one in found if not one.scored)
+        missing = Counter(entry["reason"] for entry in saved if "reason" in entry)
+        refused = missing.pop(REFUSED, 0)
+        share = f"{refused} ({refused / len(saved):.0%})" if refused else "0"
         reasons = ", ".join(f"{count} {reason}" for reason, count in missing.items()) or "0"
         if scored:
             mean = cell_mean(scored)
@@ -215,5 +242,5 @@ def summary_table(scoring: Scoring) -> Table:
             numbers = (f"{mean.mean:+.2f}", f"{mean.stderr:.2f}", f"{low:+.2f} … {high:+.2f}")
         else:
             numbers = ("-", "-", "-")
-        table.add_row(value, *numbers, str(len(scored)), reasons)
+        table.add_row(value, *numbers, str(len(scored)), share, reasons)
     return table

@@ -18,10 +18,10 @@ from valueflow_scorers._windows import TWO_PASS
 from .profiles._files import is_profile_file, read_json
 from .prompts import GENERATION, METHODS, user_turn
 from .queries import Query, load_queries, query_set_fingerprint
-from .theories import evaluated_values, resolve_values
-from .vidb._values import known_own_values, own_value
+from .theories import evaluated_values
+from .vidb._values import given_name, known_own_values, named_values, own_panels
 
-RESULTS_VERSION = 2
+RESULTS_VERSION = 3
 """Of the tasks in both harnesses: another number, other results from the same answers."""
 OFF_TARGETS = ("none", "theory", "all")
 STEERING_METHODS = (*METHODS, "vector")
@@ -66,7 +66,7 @@ class Settings:
     layout: str = SHUFFLED
     """Of windows: `shuffled`, or `response-last`, which prefix caches make cheaper."""
     queries: str = "test"
-    """`core`, `dev`, `test`, `all`, or a path or pattern."""
+    """`core`, `dev`, `calibration`, `test`, `all`, or a path or pattern."""
     values: tuple[str, ...] = ()
     """Values, theories, and folders of values of one's own; empty: all that have a panel."""
     method: str = "definition"
@@ -90,8 +90,7 @@ class Settings:
             )
         if self.off_target not in OFF_TARGETS:
             raise unknown("off_target", self.off_target, OFF_TARGETS)
-        named = [own.id if (own := own_value(name)) else name for name in self.values]
-        resolved = resolve_values(named, measurable_values())
+        resolved = named_values(self.values, measurable_values())
         object.__setattr__(self, "values", resolved or measurable_values())
         if self.links:
             self.link_state(self.values)  # refused before a model is asked anything
@@ -129,8 +128,7 @@ class Settings:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-serialisable content; `parse` reads it."""
-        own = {value: str(one.folder) for value, one in known_own_values().items()}
-        return {**asdict(self), "values": [own.get(value, value) for value in self.values]}
+        return {**asdict(self), "values": [given_name(value) for value in self.values]}
 
     def instrument(self) -> Instrument:
         """The instrument of these settings; one per process."""
@@ -188,7 +186,7 @@ class Settings:
 
 @cache
 def _instrument(knobs: tuple[Any, ...], own: tuple[tuple[str, int], ...]) -> Instrument:
-    panels = {value: known_own_values()[value].panel() for value, _ in own}
+    panels = own_panels(value for value, _ in own)
     return Instrument(**dict(zip(INSTRUMENT, knobs, strict=True)), panels=panels)
 
 

@@ -21,9 +21,9 @@ from ._panels import load_panel
 from ._portal import run_sync
 from ._profile import JudgeProfile
 from ._records import SHUFFLED, Judge, Panel, Response, fingerprint
-from ._refusal import is_refusal
+from ._refusal import declines
 from ._windows import TWO_PASS
-from .judges import ResolvedJudge, resolve_judge
+from .judges import ResolvedJudge, cut_texts, resolve_judge
 
 
 def arm_id(targets: Mapping[str, float]) -> str:
@@ -44,7 +44,7 @@ class Answer:
     query_id: str
     """Which query it answers."""
     query: str
-    """The query as it was put, without steering."""
+    """The query as it was put, without steering; empty: a text that answers none."""
     text: str
     """What the model wrote."""
     values: tuple[str, ...]
@@ -171,6 +171,10 @@ class Instrument:
             )
         return self._evaluators[value]
 
+    def cut(self, value: str, texts: Sequence[str]) -> list[bool]:
+        """Of which texts the judge reads only the beginning."""
+        return cut_texts(self.evaluator(value).judge, texts)
+
     def fingerprint(self, values: Sequence[str]) -> str:
         """Identity of everything that turns answers into numbers for these values.
 
@@ -195,7 +199,7 @@ class Instrument:
         Raises:
             ValueFlowError: if two different answers share an id.
         """
-        refused = [answer.filtered or is_refusal(answer.text) for answer in answers]
+        refused = [one.filtered or declines(one.query, one.text) for one in answers]
         by_value: dict[str, dict[str, Response]] = {}
         for answer, no in zip(answers, refused, strict=True):
             if no:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+REFUSED = "refusal"
+"""Reason of an answer that is not scored since it is one."""
 _CANNOT = r"(?:can'?t|cannot|can not|won'?t|will not|(?:am|'m) (?:un|not )able to|must decline to)"
 _ANSWER = (
     r"(?:help|assist|answer|respond|provide|comply|fulfil|engage|discuss|participate|continue|"
@@ -31,3 +33,12 @@ _REFUSAL = re.compile("|".join(f"(?:{one})" for one in PATTERNS), re.IGNORECASE 
 def is_refusal(text: str) -> bool:
     """Whether an answer opens by declining to answer."""
     return _REFUSAL.match(text.lstrip(" \t\n\"'*").replace("’", "'")) is not None
+
+
+def declines(query: str | None, text: str) -> bool:
+    """Whether a text declines to answer its query.
+
+    A text without a query is no answer and declines nothing: a person may open with what he
+    cannot do, and mean it.
+    """
+    return bool(query and query.strip()) and is_refusal(text)

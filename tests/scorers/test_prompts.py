@@ -137,6 +137,17 @@ def test_long_text_is_cut_and_the_cut_is_marked():
     assert prompt.count("[cut]") == 2
 
 
+def test_a_text_of_megabytes_costs_no_more_than_a_long_one():
+    import tracemalloc
+
+    text = "word " * 1_000_000
+    tracemalloc.start()
+    visible(text)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000
+
+
 def test_characters_that_are_dropped_do_not_count_toward_the_length():
     assert visible("\u200b" * 10_000 + "end") == "end"
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from valueflow_scorers import Response
 from valueflow_scorers._records import fingerprint
+from valueflow_scorers._refusal import REFUSED
 
 from ..answers import read_answers
 from ..score import described_file
@@ -96,7 +97,8 @@ def _texts(said: dict[str, Any], problems: list[Problem]) -> dict[str, Response]
 
 
 def _answer(row: Any, texts: dict[str, Response]) -> Answered:
-    estimates = saved_estimates({row["value"]: row})
+    refused = row.get("reason") == REFUSED
+    estimates = {} if refused else saved_estimates({row["value"]: row})
     response = texts.get(row["response_id"])
     return Answered(
         query_id=str(row["response_id"]),
@@ -106,4 +108,5 @@ def _answer(row: Any, texts: dict[str, Response]) -> Answered:
         text=None if response is None else response.text,
         measure=(row["value"],),
         estimates=estimates,
+        refused=refused,
     )

@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from . import cli
+from . import RESUMES, cli, keeping
 
 _SHOWN = 300  # characters of a judge's words
 
@@ -26,7 +26,11 @@ _SHOWN = 300  # characters of a judge's words
     help="Where estimates go, one JSON line per answer; an existing file is resumed.",
 )
 @click.option("--judge", default="embedded", show_default=True, help="Judge name.")
-@click.option("--value", default=None, help="Measure every line on this value.")
+@click.option(
+    "--value",
+    default=None,
+    help="Measure every line on this value: an id, or the folder of a value of your own.",
+)
 @click.option("--k", default=6, show_default=True, help="Items per window.")
 @click.option("--m", default=3, show_default=True, help="Windows per answer.")
 @click.option("--design", default="two-pass", show_default=True, help="Window design.")
@@ -59,10 +63,16 @@ _SHOWN = 300  # characters of a judge's words
     show_default=True,
     help="Answers judged between two writes.",
 )
+@keeping(RESUMES)
 def score(
     source: Path, output: Path, value: str | None, links: str, batch: int, **instrument: Any
 ) -> None:
-    """Measure the answers in SOURCE, JSON lines of {"value", "response", "query"?, "id"?}."""
+    """Measure the answers in SOURCE, JSON lines of {"value", "response", "query"?, "id"?}.
+
+    A line with a query is an answer: one that declines its query is counted as refused and not
+    scored, as in the tasks. A line without a query is a text, and is scored whatever it says.
+    Judges read the beginning of long texts; such lines are counted at the end and marked "cut".
+    """
     from ..score import Scoring, summary_table
 
     scoring = Scoring(source, output, value=value, links=links, **instrument)
@@ -75,6 +85,14 @@ def score(
         for count in scoring.run(batch):
             progress.advance(bar, count)
     Console().print(summary_table(scoring))
+    if scoring.cut:
+        judge = scoring.instrument.resolved
+        click.echo(
+            f"note: {scoring.cut} of {scoring.total} texts are longer than what judge {judge.name} "
+            f"reads ({judge.reads}) and were measured by their beginning; split them, or leave "
+            "them out",
+            err=True,
+        )
     if not any("intensity" in entry for entry in scoring.written):
         click.echo(f"valueflow: no answer has a number; {_first_words(scoring.written)}", err=True)
         sys.exit(1)

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from valueflow_scorers import ValueFlowError
 
-from . import cli
+from . import RESUMES, cli, keeping
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 OUT = click.Path(dir_okay=False, path_type=Path)
@@ -71,6 +71,7 @@ def sample(texts: Path, output: Path, count: int | None, seed: int) -> None:
 @click.option("--ray", is_flag=True, help="Judge on Ray Data (extra `ray`); see docs/vidb.md.")
 @click.option("--workers", default=2, show_default=True, type=COUNT,
               help="Judging actors, with --ray; their shards lie in OUTPUT.shards.")  # fmt: skip
+@keeping(RESUMES)
 def rank(
     texts: Path,
     value: str,
@@ -187,6 +188,7 @@ def panel(database: Path, output: Path, anchors: int) -> None:
 @click.option("--judge", help="Rank a sample anew: maps scores, finds wrong signs.")
 @click.option("--sample", default=300, show_default=True, type=COUNT,
               help="Texts per value ranked anew.")  # fmt: skip
+@keeping(RESUMES)
 def load(
     source: str,
     output: Path,

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from valueflow_scorers import ValueFlowError
 
+from . import JOURNALLED, keeping
 from ._vidb import COUNT, FILE, FOLDER, OUT, keep_apart, vidb
 
 
@@ -20,6 +21,7 @@ from ._vidb import COUNT, FILE, FOLDER, OUT, keep_apart, vidb
 @click.option("--weight", default=0.5, show_default=True, type=click.FloatRange(0, 1),
               help="People's share in merged scores.")  # fmt: skip
 @click.option("--journal", default="auto", show_default=True)
+@keeping(JOURNALLED)
 def check(
     database: Path,
     askers: tuple[str, ...],
@@ -77,6 +79,7 @@ def publish(database: Path, judgements: tuple[Path, ...], output: Path, redistri
 )
 @click.option("-o", "--output", required=True, type=OUT)
 @click.option("--journal", default="auto", show_default=True)
+@keeping(JOURNALLED)
 def label(texts: Path, theory: str, askers: tuple[str, ...], output: Path, journal: str) -> None:
     """Vote TEXTS down a theory's hierarchy: path from root to leaf, and direction."""
     from collections import Counter
@@ -101,6 +104,7 @@ def label(texts: Path, theory: str, askers: tuple[str, ...], output: Path, journ
 @click.option("--asker", required=True, help="simulated:noise=1:truth=FILE, or an Inspect model.")
 @click.option("--questions", default=600, show_default=True, type=COUNT, help="Per panel.")
 @click.option("--journal", default="auto", show_default=True)
+@keeping(JOURNALLED)
 def steps(panels: tuple[str, ...], asker: str, questions: int, journal: str) -> None:
     """How far PANELS (values or files) are from equal steps, by comparing gaps."""
     from valueflow_scorers import load_panel
@@ -124,6 +128,7 @@ def steps(panels: tuple[str, ...], asker: str, questions: int, journal: str) -> 
               help="Per panel beyond the first.")  # fmt: skip
 @click.option("-o", "--output", required=True, type=OUT, help="Factors with their errors, JSON.")
 @click.option("--journal", default="auto", show_default=True)
+@keeping(JOURNALLED)
 def link(panels: tuple[str, ...], asker: str, questions: int, output: Path, journal: str) -> None:
     """Link the units of PANELS by asking which text expresses its own value more strongly."""
     from valueflow_scorers import load_panel

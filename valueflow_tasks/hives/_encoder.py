@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from valueflow_scorers import ValueFlowError
+from valueflow_scorers.judges.encoder import beginnings
 
 FloatArray = NDArray[np.float32]
 NAMES = ("hives-mini", "minilm")
@@ -40,7 +41,10 @@ class HivesEncoder:
         if not len(texts):
             raise ValueFlowError("no text to encode: give at least one")
         vectors = self.model.encode(
-            list(texts), normalize_embeddings=True, show_progress_bar=False, batch_size=BATCH
+            beginnings(self.model, texts),
+            normalize_embeddings=True,
+            show_progress_bar=False,
+            batch_size=BATCH,
         )
         return np.asarray(vectors, dtype=np.float32)
 

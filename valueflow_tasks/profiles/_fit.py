@@ -13,8 +13,7 @@ from valueflow_scorers._posterior import moments
 from valueflow_scorers._records import SCALE_END, FloatArray
 
 from ..hives import HivesEncoder
-from ..settings import measurable_values
-from ..theories import evaluated_values
+from ..theories import in_order
 from ._readings import Read, Reading, read_texts
 from ._record import BuiltFrom, ValueProfile, ValueScore
 from ._shrink import population
@@ -39,20 +38,18 @@ def fit_profiles(read: Read) -> dict[str, ValueProfile]:
     measured have no common mean.
 
     Returns:
-        Profiles by group; values that no text of a group is about are missing.
+        Profiles by group; groups without a usable text are missing (see `unusable`), and values
+        that no text of a group is about.
 
     Raises:
-        ValueFlowError: if a group has no usable text, or one value of it was measured in two ways.
+        ValueFlowError: if no group has a usable text, or one value was measured in two ways.
     """
-    cells: dict[str, dict[str, list[Reading]]] = {group: {} for group in read.built_from}
+    cells: dict[str, dict[str, list[Reading]]] = {}
     for reading in read.readings:
-        cells[reading.group].setdefault(reading.value, []).append(reading)
-    for group, own in cells.items():
-        if not own:
-            raise ValueFlowError(
-                f"no text of {group!r} could be used ({read.texts[group]} read: "
-                f"{dict(read.unused[group])}): give more texts, or name their values in the file"
-            )
+        cells.setdefault(reading.group, {}).setdefault(reading.value, []).append(reading)
+    if read.built_from and not cells:
+        raise ValueFlowError("; ".join(unusable(read, group) for group in read.built_from))
+    cells = {group: cells[group] for group in read.built_from if group in cells}
     raw = {group: value_means(own) for group, own in cells.items()}
     scores: dict[str, dict[str, ValueScore]] = {}
     for alike in _by_judge(raw, read.built_from):
@@ -73,6 +70,15 @@ def fit_profiles(read: Read) -> dict[str, ValueProfile]:
         )
         for group in raw
     }
+
+
+def unusable(read: Read, group: str) -> str:
+    """Why a group has no profile, and what to do."""
+    why = ", ".join(f"{count} {reason}" for reason, count in read.unused[group].items())
+    return (
+        f"{group!r} has no profile, since no text could be used ({why}): give more texts, or name "
+        "their values in the file"
+    )
 
 
 def _score(
@@ -138,10 +144,9 @@ def value_means(readings: Mapping[str, Sequence[Reading]]) -> dict[str, tuple[fl
     beliefs = {v: (1 - one.shares) @ one.cell.beliefs() for v, one in found.items()}
     everything = np.sum(list(beliefs.values()), axis=0) + 1 / len(SCALE)
     means = {}
-    for value in evaluated_values():
-        if value in found:
-            elsewhere = everything - beliefs[value]  # no reading explains itself away
-            means[value] = found[value].mean(elsewhere / elsewhere.sum())
+    for value in in_order(found):
+        elsewhere = everything - beliefs[value]  # no reading explains itself away
+        means[value] = found[value].mean(elsewhere / elsewhere.sum())
     return means
 
 
@@ -167,7 +172,7 @@ def _drawn(
     for group, means in raw.items():
         numbers = np.array(list(means.values()))
         _put(found, [(group, value) for value in means], numbers, around_zero=True)
-    for value in evaluated_values():
+    for value in in_order(value for means in raw.values() for value in means):
         groups = [group for group in raw if value in raw[group]]
         if len(groups) >= FEWEST:
             numbers = np.array([raw[group][value] for group in groups])
@@ -213,11 +218,11 @@ def profile_texts(
     Args:
         texts: Of one or several groups.
         instrument: What measures; None: the embedded judge.
-        values: The values that may be measured; None: all that have a panel.
+        values: The values that may be measured; None: all that ship, and those of one's own that
+            a text names and the instrument has the ruler of.
         encoder: Decides what a text is about that does not say so itself.
 
     Raises:
         ValueFlowError: as `read_texts` and `fit_profiles`.
     """
-    chosen = measurable_values() if values is None else tuple(values)
-    return fit_profiles(read_texts(texts, instrument or Instrument(), chosen, encoder))
+    return fit_profiles(read_texts(texts, instrument or Instrument(), values, encoder))

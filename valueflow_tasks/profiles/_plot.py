@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from valueflow_scorers import ValueFlowError
 
-from ..theories import evaluated_values, load_theory
+from ..theories import THEORIES, in_order, load_theory
 from ._record import ValueProfile
 
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
@@ -52,7 +52,7 @@ def plot_profiles(profiles: Sequence[ValueProfile], output: Path) -> Path:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    values = [v for v in evaluated_values() if any(v in one.scores for one in profiles)]
+    values = in_order(value for one in profiles for value in one.scores)
     theories = list(dict.fromkeys(value.partition("/")[0] for value in values))
     round_ones = [t for t in theories if sum(v.startswith(f"{t}/") for v in values) > 2]
     height = 1.2 + 0.13 * len(values) * (1 + 0.25 * len(profiles))
@@ -83,7 +83,8 @@ def _radar(axes: Any, theory: str, values: Sequence[str], profiles: Sequence[Val
     axes.set_ylim(-10, 10)
     axes.set_yticks([-5, 0, 5], ["-5", "0", "5"], fontsize=6, color="0.4")
     axes.set_xticks(angles, [value.partition("/")[2] for value in values], fontsize=7)
-    axes.set_title(textwrap.fill(load_theory(theory).name, 28), fontsize=8, pad=14)
+    name = load_theory(theory).name if theory in THEORIES else theory
+    axes.set_title(textwrap.fill(name, 28), fontsize=8, pad=14)
 
 
 def _forest(axes: Any, values: Sequence[str], profiles: Sequence[ValueProfile]) -> None:

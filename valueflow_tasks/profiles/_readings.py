@@ -9,14 +9,16 @@ from typing import NamedTuple
 
 from valueflow_scorers import IntensityEstimate, ValueFlowError
 from valueflow_scorers._measure import Answer, Instrument
+from valueflow_scorers._refusal import REFUSED
 
 from ..hives import HivesEncoder
+from ..settings import measurable_values
+from ..theories import evaluated_values
 from ._leak import sentence_keys
 from ._record import BuiltFrom
 from ._relevance import LEAST, relevance
 from ._texts import Written
 
-REFUSED = "refusal"
 ABOUT_NONE = "about none of the values"
 
 
@@ -57,6 +59,8 @@ class Read:
     """Texts of each group."""
     unused: Mapping[str, Mapping[str, int]]
     """Texts that entered no value, by group and reason."""
+    notes: tuple[str, ...] = ()
+    """What somebody who reads the result has to know of how it was read."""
 
     @staticmethod
     def joined(parts: Sequence[Read]) -> Read:
@@ -75,26 +79,40 @@ class Read:
             {name: one for part in parts for name, one in part.built_from.items()},
             {name: one for part in parts for name, one in part.texts.items()},
             {name: one for part in parts for name, one in part.unused.items()},
+            tuple(note for part in parts for note in part.notes),
         )
 
 
 def weigh(
-    texts: Sequence[Written], values: Sequence[str], encoder: HivesEncoder | str
+    texts: Sequence[Written], values: Sequence[str] | None, encoder: HivesEncoder | str
 ) -> list[dict[str, About]]:
     """The values that each text is about, and how far: those that it names, or by distance.
+
+    HiVES has no distance from a value of one's own: all texts that name no value are about one
+    that is wanted, as all answers of a task are.
+
+    Args:
+        texts: Of anybody.
+        values: The values that are wanted; None: the 32, and whatever a text names.
+        encoder: Tells distances.
 
     Raises:
         ValueFlowError: for an unknown encoder.
     """
-    wanted = set(values)
-    found = [{v: About(1.0, None) for v in one.values if v in wanted} for one in texts]
+    found = [
+        {v: About(1.0, None) for v in one.values if values is None or v in values} for one in texts
+    ]
     open_ones = [place for place, one in enumerate(texts) if not one.values and one.text.strip()]
-    if open_ones:
-        likely, far = relevance([texts[place].text for place in open_ones], values, encoder)
+    wanted = measurable_values() if values is None else values
+    known = [value for value in wanted if value in evaluated_values()]
+    for place in open_ones:
+        found[place] = {value: About(1.0, None) for value in wanted if value not in known}
+    if open_ones and known:
+        likely, far = relevance([texts[place].text for place in open_ones], known, encoder)
         for place, weights, distances in zip(open_ones, likely, far, strict=True):
-            found[place] = {
+            found[place] |= {
                 value: About(float(weight), float(distance))
-                for value, weight, distance in zip(values, weights, distances, strict=True)
+                for value, weight, distance in zip(known, weights, distances, strict=True)
                 if weight >= LEAST
             }
     return found
@@ -103,7 +121,7 @@ def weigh(
 def read_texts(
     texts: Sequence[Written],
     instrument: Instrument,
-    values: Sequence[str],
+    values: Sequence[str] | None,
     encoder: HivesEncoder | str = "hives-mini",
 ) -> Read:
     """Measure texts on the values that they are about.
@@ -111,7 +129,7 @@ def read_texts(
     Args:
         texts: Of one or several groups.
         instrument: What measures.
-        values: The values that may be measured.
+        values: As `weigh`.
         encoder: Decides what a text is about that does not say so itself.
 
     Raises:
@@ -159,6 +177,19 @@ def read_texts(
         },
         Counter(one.group for one in texts),
         {group: dict(unused[group]) for group in groups},
+        _cut(list(asked.values()), instrument),
+    )
+
+
+def _cut(asked: Sequence[Answer], instrument: Instrument) -> tuple[str, ...]:
+    """How many texts are longer than the judge reads."""
+    heard = [one for one in asked if one.values]
+    if not heard or not (cut := sum(instrument.cut(heard[0].values[0], [o.text for o in heard]))):
+        return ()
+    judge = instrument.resolved
+    return (
+        f"{cut} of {len(heard)} texts are longer than what judge {judge.name} reads "
+        f"({judge.reads}) and were measured by their beginning: split them",
     )
 
 

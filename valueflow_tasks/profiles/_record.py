@@ -13,7 +13,12 @@ from valueflow_scorers import ValueFlowError
 from valueflow_scorers._errors import unknown
 from valueflow_scorers._records import SCALE_END, fingerprint
 
-from ..theories import evaluated_values, resolve_values
+from ..theories import evaluated_values
+from ..vidb._values import given_name, named_values
+
+_Z90 = float(norm.ppf(0.95))
+VAGUE = 4.5
+"""Half of what a 90 % interval reaches of which nothing is known (±9 points)."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,15 @@ class ValueScore:
         """Intensity ± z·stderr, inside the scale."""
         half = float(norm.ppf(0.5 + mass / 2)) * self.stderr
         return max(-SCALE_END, self.intensity - half), min(SCALE_END, self.intensity + half)
+
+    @property
+    def vague(self) -> bool:
+        """Whether it may be either side of neutral, and hardly any place of the scale is ruled out.
+
+        Its 90 % interval holds 0 and reaches VAGUE points to each side, or more.
+        """
+        low, high = self.interval()
+        return low <= 0 <= high and _Z90 * self.stderr >= VAGUE
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-serialisable content; empty fields are left out."""
@@ -150,6 +164,11 @@ class ValueProfile:
         if not self.scores:
             raise ValueFlowError(f"profile {self.name!r} has no value: there is nothing to tell")
 
+    @property
+    def vague(self) -> int:
+        """How many values it says next to nothing of; see `ValueScore.vague`."""
+        return sum(one.vague for one in self.scores.values())
+
     @cached_property
     def fingerprint(self) -> str:
         """Identity of whom it describes and how."""
@@ -161,7 +180,7 @@ class ValueProfile:
         if self.attribute:
             content["attribute"] = self.attribute
         content |= {"texts": self.texts, "unused": dict(self.unused)}
-        content["values"] = {value: one.to_dict() for value, one in self.scores.items()}
+        content["values"] = {given_name(v): one.to_dict() for v, one in self.scores.items()}
         content["built_from"] = None if self.built_from is None else self.built_from.to_dict()
         return content
 
@@ -194,7 +213,7 @@ class ValueProfile:
 def _scores(values: Mapping[str, Any]) -> dict[str, ValueScore]:
     scores: dict[str, ValueScore] = {}
     for name, content in values.items():
-        value, *more = resolve_values([name], evaluated_values())
+        value, *more = named_values([name], evaluated_values())
         if more or value in scores:
             wrong = "is a theory" if more else f"is {value}, which stands there already"
             raise ValueFlowError(f"{name!r} {wrong}: name each value once")

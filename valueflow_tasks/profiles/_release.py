@@ -91,13 +91,18 @@ def _number(entry: Mapping[str, Any], value: str, source: str) -> float:
 
 
 def release_content(profile: ValueProfile) -> dict[str, Any]:
-    """A profile as the released code reads it; in each band by score, strongest first."""
+    """A profile as the released code reads it; in each band by score, strongest first.
+
+    Values of one's own are left out: the released code knows the four theories alone.
+    """
     theories: dict[str, dict[str, list[dict[str, Any]]]] = {
         _THEIR_NAME[theory]: {name: [] for name in BANDS} for theory in THEORIES
     }
     strongest_first = sorted(profile.scores.items(), key=lambda item: -item[1].intensity)
     for value, score in strongest_first:
         node = find_node(value)
+        if node.theory not in _THEIR_NAME:
+            continue
         theories[_THEIR_NAME[node.theory]][band(score.intensity)].append(
             {
                 "score": round(score.intensity, 4),

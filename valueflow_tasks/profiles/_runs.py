@@ -12,6 +12,8 @@ from valueflow_scorers import ValueFlowError
 from ..analysis import load_runs
 from ..analysis._scored import is_score_file
 from ..hives import HivesEncoder
+from ..settings import measurable_values
+from ..vidb._values import known_own_values
 from ._readings import ABOUT_NONE, Read, Reading, built_from, encoder_name, weigh
 from ._texts import Written
 
@@ -38,7 +40,7 @@ def _results(samples: Path) -> Path:
 def read_runs(
     paths: Sequence[Path],
     group_by: str | None,
-    values: Sequence[str],
+    values: Sequence[str] | None,
     encoder: HivesEncoder | str = "hives-mini",
 ) -> tuple[Read, list[str]]:
     """Measured answers, as far as each is about the values that it was measured on.
@@ -47,7 +49,7 @@ def read_runs(
         paths: Logs, folders, outputs of `valueflow score`, or samples files of lm-eval.
         group_by: A column of `Runs.frame`, such as `model` or `task`; anything else (which is
             noted) and None: by model, each way of steering apart.
-        values: The values that may enter.
+        values: The values that may enter; None: all that answers were measured on.
         encoder: Decides what an answer is about; outputs of `score` say so themselves.
 
     Returns:
@@ -58,7 +60,8 @@ def read_runs(
     """
     runs = load_runs([_results(one) if _is_samples(one) else one for one in paths])
     frame = runs.frame
-    rows = frame[frame.value.isin(list(values)) & frame.intensity.notna()].reset_index()
+    wanted = (*measurable_values(), *known_own_values()) if values is None else values
+    rows = frame[frame.value.isin(list(wanted)) & frame.intensity.notna()].reset_index()
     if rows.empty:
         raise ValueFlowError(
             f"no judged answer on these values in {', '.join(map(str, paths))}: judge the answers "
@@ -84,7 +87,7 @@ def read_runs(
         # What was scored from a file may answer no question; what a harness put is one.
         answers[key] = Written(text, group, query, "", own, bool(text and (query or scored)))
         measured_on[key][str(row["value"])] = int(row["index"])
-    about = dict(zip(answers, weigh(list(answers.values()), values, encoder), strict=True))
+    about = dict(zip(answers, weigh(list(answers.values()), wanted, encoder), strict=True))
     pairs = [
         (key, value, row)
         for key, own in measured_on.items()

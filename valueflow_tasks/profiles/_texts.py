@@ -13,7 +13,7 @@ from valueflow_scorers._records import text_key
 
 from ..answers import _whole
 from ..settings import measurable_values
-from ..theories import resolve_values
+from ..vidb._values import named_values
 
 EVERYONE = "all"
 """Name of the one group where texts are not grouped."""
@@ -91,7 +91,10 @@ def _written(row: Any, where: str, group_by: str | None) -> Written:
     if group_by is not None:
         if row.get(group_by) in (None, ""):
             has = ", ".join(map(str, row))
-            raise ValueFlowError(f"{where}: no {group_by!r} to group by; the line has {has}")
+            raise ValueFlowError(
+                f"{where}: no {group_by!r} to group by; the line has {has}: add it, take the line "
+                "out, or group by another field (nothing was measured)"
+            )
         group = str(row[group_by])
     query, name = ("" if row.get(key) is None else str(row[key]) for key in ("query", "id"))
     if not all(map(_whole, (text, query, name, group))):
@@ -112,6 +115,6 @@ def _named(row: Mapping[str, Any], where: str) -> tuple[str, ...]:
             f"{where}: 'value' is {given!r}; give a value id such as svt/power, or a list of them"
         )
     try:
-        return resolve_values(named, measurable_values())
+        return named_values(named, measurable_values())
     except ValueFlowError as error:
         raise ValueFlowError(f"{where}: {error}") from None

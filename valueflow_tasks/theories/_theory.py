@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -140,6 +141,13 @@ def evaluated_values(theory: str | None = None) -> tuple[str, ...]:
     return tuple(node.id for name in theories for node in load_theory(name).evaluated)
 
 
+def in_order(values: Iterable[str]) -> tuple[str, ...]:
+    """Values in the theories' order, those of one's own behind them."""
+    given = dict.fromkeys(values)
+    known = [value for value in evaluated_values() if value in given]
+    return tuple(dict.fromkeys([*known, *given]))
+
+
 _OWN: dict[str, Node] = {}
 
 
@@ -184,16 +192,27 @@ def resolve_values(given: Sequence[str], allowed: Sequence[str]) -> tuple[str, .
         Value ids, without repetition, in the order given.
 
     Raises:
-        ValueFlowError: for a name that is neither, naming the nearest.
+        ValueFlowError: for a name that is neither, naming the nearest; for a folder.
     """
     found: list[str] = []
     for name in given:
-        if "/" in name:
-            value = find_node(name).id
-            if value not in allowed and value not in _OWN:
-                raise unknown("evaluated value", name, allowed)
-            found.append(value)
-        else:
-            theory = load_theory(name).id
-            found.extend(value for value in allowed if value.startswith(f"{theory}/"))
+        try:
+            found.extend(_expanded(name, allowed))
+        except ValueFlowError:
+            if os.path.isdir(name):
+                raise ValueFlowError(
+                    f"{name!r} is a folder, and values of your own are not taken here: name "
+                    f"values and theories of {', '.join(THEORIES)}, such as svt/power"
+                ) from None
+            raise
     return tuple(dict.fromkeys(found))
+
+
+def _expanded(name: str, allowed: Sequence[str]) -> list[str]:
+    if "/" not in name:
+        theory = load_theory(name).id
+        return [value for value in allowed if value.startswith(f"{theory}/")]
+    value = find_node(name).id
+    if value not in allowed and value not in _OWN:
+        raise unknown("evaluated value", name, allowed)
+    return [value]

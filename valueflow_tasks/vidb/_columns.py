@@ -35,6 +35,16 @@ def value_column(rows: Rows, names: Sequence[str], known: Callable[[str], bool])
     return _pick(names, _VALUE_NAMES, lambda name: _value_share(rows, name, known))
 
 
+def odd_score(rows: Rows, names: Sequence[str]) -> str:
+    """What keeps a column that is named like scores from being one."""
+    for name in (one for one in names if one.strip().lower() in _NUMBER_NAMES):
+        for position, row in enumerate(rows, 1):
+            score = number(row.get(name))
+            if score is None or abs(score) > SCALE_END:
+                return f", or mend it (in {name!r}, row {position} has {str(row.get(name))[:40]!r})"
+    return ""
+
+
 def number(raw: Any) -> float | None:
     """The finite number that a cell holds, or None."""
     if isinstance(raw, bool) or raw is None:

@@ -13,9 +13,11 @@ from valueflow_scorers import ValueFlowError
 from valueflow_scorers._records import text_key
 from valueflow_scorers.judges import resolve_judge
 
+from ..theories import THEORIES
 from ._findings import Findings, find
 from ._fitted import Database
 from ._licence import Terms, pass_gate
+from ._naming import IMPORTED
 from ._rerank import SAMPLE, Rerank, rerank
 from ._ruler import choose_roles, write_panel
 from ._sources import Rated, read_source, terms_of
@@ -82,6 +84,11 @@ def load(
     notes = [f"columns: {found.columns}"]
     if found.skipped:
         notes.append(f"{len(found.skipped)} rows skipped: {'; '.join(found.skipped[:5])}")
+    if strange := [name for name in found.values if name.startswith(f"{IMPORTED}/")]:
+        notes.append(
+            f"{', '.join(strange)}: no value of {', '.join(THEORIES)}; kept under this name: if "
+            "one of them is meant, load the source again with its --value"
+        )
     panels, reranks = [], {}
     for name, rows in found.values.items():
         definition = _definition(name, value)

@@ -27,7 +27,7 @@ def parsed(line: str | bytes) -> Any:
 
 
 def each_row(source: Path) -> Iterator[tuple[int, Any]]:
-    """Line number and content, one at a time; None for a line that is no JSON.
+    """Line number and content, one at a time; None for a line that is no JSON, or no UTF-8.
 
     Raises:
         ValueFlowError: if the file cannot be read.
@@ -80,11 +80,11 @@ def broken(text: str) -> bool:
 
 
 def _json_lines(source: Path) -> Iterator[tuple[int, Any]]:
-    with source.open(encoding="utf-8", errors="replace") as handle:
+    with source.open("rb") as handle:
         for number, line in enumerate(handle, 1):
             if line.strip():
                 try:
-                    yield number, parsed(line)
+                    yield number, parsed(line.decode("utf-8-sig" if number == 1 else "utf-8"))
                 except ValueError:
                     yield number, None
 

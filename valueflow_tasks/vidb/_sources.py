@@ -11,17 +11,14 @@ from typing import Any
 from valueflow_scorers import ValueFlowError
 from valueflow_scorers._records import SCALE_END
 
-from ..theories import THEORIES, find_node, load_theory
-from ._columns import number, number_column, text_column, value_column
+from ._columns import number, number_column, odd_score, text_column, value_column
 from ._licence import Terms, recorded_terms, stated_terms, vidb_terms
+from ._naming import HUB_DATASET, IMPORTED, named_value, source_file, value_id
 from ._rows import broken, each_row, parsed, words_of
-from ._values import is_own_value, load_value
 
-HUB_DATASET = "snu-aidas/vidb-filtered"
 _RELEASE = re.compile(r"(?P<value>.+)_(?P<theory>[a-z]+)_flag_aggregated$")
 _LEVELS = {"-2", "-1", "0", "1", "2"}
-_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+)*")
-_READ = (".csv", ".jsonl", ".parquet")
+_NO_ROW = "no JSON object in UTF-8"
 
 
 @dataclass(frozen=True)
@@ -81,11 +78,15 @@ class Source:
 
 
 def terms_of(source: str, licence: str = "") -> Terms:
-    """The terms of a source, known from its form or its first line without loading it."""
-    path = Path(source)
-    if source == HUB_DATASET or (path.suffix == ".csv" and _RELEASE.match(path.stem)):
-        return vidb_terms(source)
-    if path.suffix == ".json":
+    """The terms of a source, known from its form or its first line without loading it.
+
+    Raises:
+        ValueFlowError: if it is neither a file that can be read nor named as a dataset on the hub.
+    """
+    path = source_file(source)
+    if path is None:
+        return vidb_terms(source) if source == HUB_DATASET else stated_terms(source, licence)
+    if path.suffix == ".json" or (path.suffix == ".csv" and _RELEASE.match(path.stem)):
         return vidb_terms(source)
     head = _head(path) or {}
     return recorded_terms(source, head) or stated_terms(source, licence or head.get("licence", ""))
@@ -105,64 +106,25 @@ def read_source(source: str, *, value: str | None = None, licence: str = "") -> 
         ValueFlowError: if it cannot be read, or no text and number column can be told.
     """
     found = Source(terms_of(source, licence))
-    path = Path(source)
+    path = source_file(source)
     own = None if value is None else named_value(value)
-    if path.suffix == ".json" and path.is_file():
+    if path is None:
+        _table(_hub_rows(source), found, own, source)
+    elif path.suffix == ".json":
         _few_shot(path, found)
-    elif path.is_file():
+    else:
         release, head = _RELEASE.match(path.stem), _head(path)
         if own is None and release:
             own = value_id(release["value"], release["theory"])
         if own is None and head:
             own = named_value(str(head["value"]))
         _table(_read_rows(path), found, own, source)
-    elif re.fullmatch(r"[\w.-]+/[\w.-]+", source) and not path.exists():
-        _table(_hub_rows(source), found, own, source)
-    else:
-        raise ValueFlowError(
-            f"there is no file {source!r}; a hub dataset is named owner/name, such as {HUB_DATASET}"
-        )
     if not found.values:
         raise ValueFlowError(
             f"{source} holds no rated text"
             + (f" ({len(found.skipped)} rows skipped: {found.skipped[0]})" if found.skipped else "")
         )
     return found
-
-
-def named_value(name: str) -> str:
-    """The id of the value that a person names.
-
-    Args:
-        name: An id, a name with or without its theory, or the folder of a value of one's own.
-
-    Raises:
-        ValueFlowError: for a theory that has no such value, naming the nearest.
-    """
-    if is_own_value(name):
-        return load_value(name).id
-    aliases = [alias for one in THEORIES for alias in (one, *load_theory(one).aliases)]
-    if name.partition("/")[0] in aliases and "/" in name:
-        return find_node(name).id
-    return name if _ID.fullmatch(name) else value_id(name)
-
-
-def value_id(name: str, theory: str | None = None) -> str:
-    """The id of a value named without or with its theory; unknown ones become `imported/…`."""
-    spelt = name.strip().replace("_", " ").lower()
-    theories = [load_theory(theory).id] if theory else list(THEORIES)
-    spellings = [spelt] if "/" in spelt else []
-    spellings += [f"{one}/{spelt}" for one in theories]
-    for evaluated in (True, False):
-        for spelling in spellings:
-            try:
-                node = find_node(spelling)
-            except ValueFlowError:
-                continue
-            if node.evaluated == evaluated:
-                return node.id
-    slug = re.sub(r"[^a-z0-9]+", "-", spelt).strip("-") or "unnamed"
-    return f"imported/{slug}"
 
 
 def _head(path: Path) -> dict[str, Any] | None:
@@ -196,11 +158,9 @@ def _few_shot(path: Path, found: Source) -> None:
     found.columns = {"text": "text", "number": "intensity", "value": "key of the file"}
 
 
-def _read_rows(path: Path) -> list[Mapping[str, Any]]:
-    if path.suffix not in _READ:
-        raise ValueFlowError(f"{path}: give a .csv, .jsonl, .parquet or few-shot .json file")
+def _read_rows(path: Path) -> list[Any]:
     skip = 1 if _head(path) else 0
-    return [row for at, row in each_row(path) if at > skip and isinstance(row, Mapping)]
+    return [row for at, row in each_row(path) if at > skip]
 
 
 def _hub_rows(name: str) -> list[Mapping[str, Any]]:
@@ -216,30 +176,34 @@ def _hub_rows(name: str) -> list[Mapping[str, Any]]:
     return [dict(row) for split in loaded.values() for row in split]
 
 
-def _table(
-    rows: Sequence[Mapping[str, Any]], found: Source, value: str | None, source: str
-) -> None:
+def _table(given: Sequence[Any], found: Source, value: str | None, source: str) -> None:
+    rows = [row for row in given if isinstance(row, Mapping)]
     if not rows:
+        found.skipped += [f"row {position}: {_NO_ROW}" for position, _ in enumerate(given, 1)]
         return
     names = [name for name in rows[0] if name is not None]
     text = text_column(rows, [name for name in names if name != "query"])
     score = number_column(rows, names)
-    if text is None or score is None:
+    if text is None:
+        raise ValueFlowError(f"{source}: no column of {names} looks like a text: rename it to text")
+    if score is None:
         raise ValueFlowError(
-            f"{source}: no column of {names} looks like "
-            f"{'a text' if text is None else 'a score on -10 … 10'}: rename it to "
-            f"{'text' if text is None else 'intensity'}"
+            f"{source}: no column of {names} looks like a score on -10 … 10: rename it to "
+            f"intensity{odd_score(rows, names)}"
         )
     column = None
     if value is None:
         left = [name for name in names if name not in (text, score)]
-        column = value_column(rows, left, lambda one: not value_id(one).startswith("imported/"))
+        column = value_column(rows, left, lambda one: not value_id(one).startswith(f"{IMPORTED}/"))
         if column is None:
             raise ValueFlowError(f"{source}: no column of {names} names values: give --value")
     theory = "theory" if "theory" in names and "theory" not in (text, score, column) else None
     found.columns = {"text": text, "number": score, "value": column or f"all {value}"}
     known: dict[tuple[str, str | None], str] = {}
-    for position, row in enumerate(rows, 1):
+    for position, row in enumerate(given, 1):
+        if not isinstance(row, Mapping):
+            found.skipped.append(f"row {position}: {_NO_ROW}")
+            continue
         own = value
         if column is not None:
             key = (str(row.get(column)), str(row[theory]) if theory else None)

@@ -186,7 +186,7 @@ def write_lines(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def _unusable(content: Any, longest: int) -> str | None:
     if not isinstance(content, Mapping):
-        return "no JSON object"
+        return "no JSON object in UTF-8"
     text = content.get("text")
     if not isinstance(text, str):
         return "text is not a string"

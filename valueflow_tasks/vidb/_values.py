@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from valueflow_scorers import Panel, ValueFlowError, load_panel
 
-from ..theories import Node, find_node, load_theory, register
+from ..theories import Node, find_node, load_theory, register, resolve_values
 from ..theories._theory import LEVELS, THEORIES
 
 VALUE_FILE = "value.yaml"
@@ -77,7 +78,7 @@ def own_value(name: str) -> OwnValue | None:
     Raises:
         ValueFlowError: if the folder holds no value, or another folder's value has its id.
     """
-    if _is_name(name) or not Path(name).is_dir():
+    if _is_name(name) or not os.path.isdir(name):  # which takes a name of any length and sign
         return None
     found = load_value(name)
     known = _KNOWN.get(found.id, found)
@@ -88,6 +89,48 @@ def own_value(name: str) -> OwnValue | None:
         )
     register(found.node)
     return _KNOWN.setdefault(found.id, found)
+
+
+def named_values(given: Sequence[str], allowed: Sequence[str]) -> tuple[str, ...]:
+    """Expand theories and folders of values of one's own, and check values.
+
+    Args:
+        given: Ids of values and theories, aliases included, and folders.
+        allowed: The values of the four theories that may be given.
+
+    Returns:
+        Value ids, without repetition, in the order given.
+
+    Raises:
+        ValueFlowError: for a name that is none of these, and as `own_value`.
+    """
+    named = [own.id if (own := own_value(name)) else _plausible(name) for name in given]
+    return resolve_values(named, allowed)
+
+
+def _plausible(name: str) -> str:
+    """A name, unless it can be meant for nothing but a folder that is not there."""
+    theory, nested, _ = name.partition("/")
+    if nested and not (_is_name(name) or _is_theory(theory)):
+        raise ValueFlowError(
+            f"{name!r} is no value of {', '.join(THEORIES)}, and there is no folder of that name: "
+            "give a value such as svt/power, or the folder of a value of your own"
+        )
+    return name
+
+
+def given_name(value: str) -> str:
+    """How another process is told of a value: its folder if it is one's own, or its id."""
+    return str(_KNOWN[value].folder) if value in _KNOWN else value
+
+
+def own_panels(values: Iterable[str]) -> dict[str, Panel]:
+    """Rulers of those of the values that are one's own.
+
+    Raises:
+        ValueFlowError: if one has none yet.
+    """
+    return {value: _KNOWN[value].panel() for value in values if value in _KNOWN}
 
 
 def known_own_values() -> Mapping[str, OwnValue]:
@@ -122,8 +165,18 @@ def is_own_value(name: str) -> bool:
 
 def _is_name(name: str) -> bool:
     """Whether a name is that of a value or theory, values of one's own that are known included."""
+    if "/" not in name:
+        return _is_theory(name)
     try:
-        find_node(name) if "/" in name else load_theory(name)
+        find_node(name)
+    except ValueFlowError:
+        return False
+    return True
+
+
+def _is_theory(name: str) -> bool:
+    try:
+        load_theory(name)
     except ValueFlowError:
         return False
     return True
@@ -196,7 +249,8 @@ def described(value: str) -> tuple[str, str]:
     """Id and definition of a value: one of the four theories', or a folder.
 
     Raises:
-        ValueFlowError: for an unknown value, naming the nearest.
+        ValueFlowError: for an unknown value, naming the nearest, or a folder that holds none.
     """
-    node = load_value(value).node if is_own_value(value) else find_node(value)
+    own = os.path.isdir(value) and not _is_name(value)
+    node = load_value(value).node if own else find_node(_plausible(value))
     return node.id, node.definition

@@ -24,6 +24,11 @@ class ResolvedJudge:
         """The judge behind the journal, if there is one."""
         return getattr(self.judge, "inner", self.judge)
 
+    @property
+    def reads(self) -> str:
+        """How much of a text it reads; empty where it does not say."""
+        return str(getattr(self.asked, "reads", ""))
+
     def open(self) -> None:
         """Open the model that judges, if it is one: what is missing shows before any work.
 
@@ -34,6 +39,13 @@ class ResolvedJudge:
 
         if isinstance(self.asked, ModelJudge):
             self.asked.open()
+
+
+def cut_texts(judge: Judge, texts: Sequence[str]) -> list[bool]:
+    """Of which texts a judge reads only the beginning; a judge tells by a method `cuts(texts)`."""
+    asked = getattr(judge, "inner", judge)  # behind the journal
+    tell = getattr(asked, "cuts", None)
+    return [False] * len(texts) if tell is None else list(tell(texts))
 
 
 def _simulated(options: str, panels: Sequence[Panel]) -> Judge:

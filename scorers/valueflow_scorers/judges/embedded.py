@@ -77,6 +77,21 @@ class EmbeddedJudge:
             self._axes = mini_weights().axes
         self._fitted: _Fitted | None = None
 
+    @property
+    def reads(self) -> str:
+        """How much of a text, in words."""
+        most = mini_weights().max_tokens
+        return f"the first {most} tokens, about {most * 3 // 4} words"
+
+    def cuts(self, texts: Sequence[str]) -> list[bool]:
+        """Which texts are longer than what the encoder reads; another one than ours tells none."""
+        # Panel texts are short, and their embeddings ship: no encoder is loaded to count them.
+        fresh = [one for one in dict.fromkeys(texts) if words_key(one) not in shipped_embeddings()]
+        if not fresh or not isinstance(self._encoder, HivesMini):
+            return [False] * len(texts)
+        cut = dict(zip(fresh, self._encoder.cuts(fresh), strict=True))
+        return [cut.get(text, False) for text in texts]
+
     async def judge(self, windows: Sequence[Window]) -> Sequence[Judgement]:
         """A reading of each window's response; its anchors are not looked at."""
         if self._fitted is None:

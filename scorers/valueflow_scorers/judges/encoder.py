@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
@@ -36,11 +36,29 @@ class Encoder(Protocol):
         ...
 
 
+_LONGEST_WORD = 100  # characters; the tokenizer takes longer ones for a single unknown token
+
+
+def beginnings(model: Any, texts: Sequence[str]) -> list[str]:
+    """Texts without what a sentence-transformers model would cut off in any case.
+
+    Its tokenizer splits the whole of a text before it cuts, and needs 200 bytes a character.
+    """
+    most = getattr(model, "max_seq_length", None)
+    return [text if most is None else text[: (_LONGEST_WORD + 1) * most] for text in texts]
+
+
 class HivesMini:
     """HiVES-mini, the encoder of the embedded judge: trained on no text of any panel."""
 
-    def __init__(self) -> None:
-        self._model: Any = None
+    @cached_property
+    def _model(self) -> Any:
+        return mini_model("cpu")
+
+    def cuts(self, texts: Sequence[str]) -> list[bool]:
+        """Which texts have more tokens than are read."""
+        known = self._model.tokenizer(beginnings(self._model, texts), verbose=False)
+        return [len(one) > self._model.max_seq_length for one in known["input_ids"]]
 
     def encode(self, texts: Sequence[str]) -> FloatArray:
         """Embed texts; the model is loaded with the first call.
@@ -48,10 +66,11 @@ class HivesMini:
         Raises:
             ValueFlowError: as `base_model`.
         """
-        if self._model is None:
-            self._model = mini_model("cpu")
         vectors = self._model.encode(
-            list(texts), normalize_embeddings=True, show_progress_bar=False, batch_size=64
+            beginnings(self._model, texts),
+            normalize_embeddings=True,
+            show_progress_bar=False,
+            batch_size=64,
         )
         return np.asarray(vectors, dtype=float)
 

@@ -17,12 +17,14 @@ from .._gather import side_by_side
 from .._records import Judgement, Window
 from .parse import LETTERS, parse_numbers, parse_order, parse_rating
 from .prompts import (
+    MAX_CHARACTERS,
     PROMPT_VERSION,
     RELEASED_VERSION,
     choice_prompt,
     ranking_prompt,
     rating_prompt,
     released_prompt,
+    visible,
 )
 
 if TYPE_CHECKING:
@@ -62,6 +64,7 @@ class ModelJudge:
 
     kind = ""
     prompt_version = PROMPT_VERSION
+    reads = f"the first {MAX_CHARACTERS:,} characters"
 
     def __init__(self, model: str | Model) -> None:
         """Name the model.
@@ -77,6 +80,10 @@ class ModelJudge:
     def name(self) -> str:
         """What the judge's profile is filed under."""
         return f"{self.kind}:{self._model if isinstance(self._model, str) else self._model.name}"
+
+    def cuts(self, texts: Sequence[str]) -> list[bool]:
+        """Which texts are longer than what a prompt shows of them."""
+        return [len(visible(text)) > MAX_CHARACTERS for text in texts]
 
     async def judge(self, windows: Sequence[Window]) -> Sequence[Judgement]:
         """One judgement per window; an unreadable reply or a failed call is a failure."""
@@ -162,6 +169,10 @@ class ReleasedJudge(ModelJudge):
 
     kind = "ranking"
     prompt_version = RELEASED_VERSION
+
+    def cuts(self, texts: Sequence[str]) -> list[bool]:
+        """The released prompt shows all of every text."""
+        return [False] * len(texts)
 
     def _prompt(self, window: Window) -> str:
         return released_prompt(window)

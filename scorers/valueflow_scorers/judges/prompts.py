@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections.abc import Sequence
+from itertools import islice
 
 from .._records import RESPONSE_LAST, Anchor, Response, Window
 from .parse import LETTERS
@@ -94,9 +95,11 @@ def visible(text: str) -> str:
     Zero-width and direction-changing characters can hide words from people that a model
     still reads.
     """
-    kept = "".join(
+    shown = (
         char for char in text if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cf")
     )
+    # No more is looked at than may be kept: a text of megabytes costs no more than a long one.
+    kept = "".join(islice(shown, MAX_CHARACTERS + 1))
     return kept if len(kept) <= MAX_CHARACTERS else kept[:MAX_CHARACTERS] + " [cut]"
 
 

@@ -27,7 +27,7 @@ PROFILE = ValueProfile("p", {v: ValueScore(x) for v, x in ASKED.items()})
 
 def estimate(value: str, mean: float, noise: float, label: float = 0.0) -> IntensityEstimate:
     return IntensityEstimate(
-        mean, noise, value=value, text=f"{mean}", sensitivities=np.ones(1),
+        mean, noise, value=value, sentences={f"{mean}": 1}, sensitivities=np.ones(1),
         log_likelihood=-0.5 * ((GRID - mean) / noise) ** 2, label_covariance=np.full((1, 1), label),
     )  # fmt: skip
 

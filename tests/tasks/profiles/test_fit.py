@@ -79,7 +79,7 @@ def test_shrunk_intervals_cover_members_of_a_population():
 def reading(intensity: float, weight: float) -> Reading:
     row = -0.5 * ((GRID - intensity) / 0.5) ** 2
     estimate = IntensityEstimate(
-        intensity, 0.5, text=str(intensity), value="svt/power", log_likelihood=row,
+        intensity, 0.5, sentences={str(intensity): 1}, value="svt/power", log_likelihood=row,
         sensitivities=np.zeros(1), label_covariance=np.zeros((1, 1)),
     )  # fmt: skip
     return Reading("someone", "svt/power", weight, estimate)
@@ -145,7 +145,7 @@ def test_what_cannot_be_used_is_counted(make_instrument):
     power = ("svt/power",)
     texts = [
         Written("I want to be in charge.", "a", values=power),
-        Written("I'm sorry, but I can't help with that request.", "a", values=power),
+        Written("I'm sorry, but I can't help with that request.", "a", "Why?", values=power),
         Written("  ", "a", values=power),
         Written("nobody knows this one", "a", values=power),
     ]
@@ -157,10 +157,21 @@ def test_what_cannot_be_used_is_counted(make_instrument):
     assert profile.unused["refusal"] == 1
 
 
-def test_a_group_without_a_usable_text_is_an_error_that_says_why(make_instrument):
+def test_what_a_person_says_to_no_question_is_no_refusal(make_instrument):
+    words = "I can't answer for my brother, and I would not want to."
+    texts = [Written(words, "a", values=("svt/power",))]
+    assert profile_texts(texts, make_instrument({words: -3.0}))["a"].scores["svt/power"].texts == 1
+
+
+def test_a_group_without_a_usable_text_is_left_out_and_an_error_when_there_is_no_other(
+    make_instrument,
+):
     texts = [Written("unknown words", "b", values=("svt/power",))]
-    with pytest.raises(ValueFlowError, match=r"'b' could be used.*unknown text"):
-        profile_texts(texts, make_instrument({"other words": 1.0}))
+    instrument = make_instrument({"other words": 1.0})
+    with pytest.raises(ValueFlowError, match=r"'b' has no profile.*unknown text.*give more texts"):
+        profile_texts(texts, instrument)
+    both = [*texts, Written("other words", "c", values=("svt/power",))]
+    assert list(profile_texts(both, instrument)) == ["c"]
 
 
 def test_the_same_text_of_two_groups_is_judged_once_and_counts_for_both(make_instrument):

@@ -31,7 +31,7 @@ def test_lines_say_whose_they_are_and_what_they_are_about(tmp_path):
     [
         ("{not json", "line 1: no valid JSON"),
         ('{"words": "x"}', "line 1: expected an object with a string 'text'"),
-        ('{"text": "x"}', "line 1: no 'author' to group by; the line has text"),
+        ('{"text": "x"}', "line 1: no 'author' to group by; the line has text: add it"),
         ('{"text": "x", "author": "a", "value": "svt/powr"}', "line 1: unknown.*svt/power"),
         ('{"text": "x", "author": "a", "value": 5}', "line 1: 'value' is 5; give a value id"),
         ('{"text": "x", "author": "a", "values": [5]}', "line 1: 'value' is .5.; give a value id"),

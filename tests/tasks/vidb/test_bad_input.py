@@ -9,7 +9,7 @@ from valueflow_scorers import ValueFlowError, load_panel
 
 from valueflow_tasks.vidb import Database, JudgementFile, Text, read_texts, write_panel
 from valueflow_tasks.vidb._plausible import read_corrections
-from valueflow_tasks.vidb._sources import read_source
+from valueflow_tasks.vidb._sources import read_source, terms_of
 
 HEAD = {"head": {"value": "svt/power", "judge": "j"}}
 PLAN = {"plan": [["a", "b"]], "kind": "uniform"}
@@ -96,7 +96,7 @@ def test_a_source_is_read_or_refused_in_a_sentence(tmp_path):
     digits = '{"text": "x", "score": ' + "9" * 6000 + "}"
     mixed = written(tmp_path / "m.jsonl", *rows, *odd, digits, "[" * 10**5)
     found = read_source(str(mixed), value="power")
-    assert (len(found.values["svt/power"]), len(found.skipped)) == (9, 2)
+    assert (len(found.values["svt/power"]), len(found.skipped)) == (9, 4)
     deep = written(tmp_path / "deep.json", "[" * 10**5)
     with pytest.raises(ValueFlowError, match="no few-shot file"):
         read_source(str(deep))
@@ -115,3 +115,42 @@ def test_a_correction_beyond_numbers_is_named(tmp_path):
     path = written(tmp_path / "c.jsonl", {"id": "a", "intensity": 10**400})
     with pytest.raises(ValueFlowError, match="line 1: expected an 'id'"):
         read_corrections(path)
+
+
+LINE = b'{"text": "some plain words", "intensity": 1, "value": "svt/power"}\n'
+
+
+def test_lines_in_another_encoding_are_skipped_and_named_and_never_altered(tmp_path):
+    path = tmp_path / "t.jsonl"
+    path.write_bytes(b"\xef\xbb\xbf" + LINE + LINE.replace(b"plain", b"caf\xe9"))
+    found = read_source(str(path))
+    assert [one.text for one in found.values["svt/power"]] == ["some plain words"]
+    assert found.skipped == ["row 2: no JSON object in UTF-8"]
+    read = read_texts(path)
+    assert [one.text for one in read.texts] == ["some plain words"]
+    assert read.skipped == ("line 2: no JSON object in UTF-8",)
+
+
+@pytest.mark.parametrize("name", ["e.csv", "e.jsonl", "e.json", "e.parquet"])
+def test_an_empty_source_is_called_empty_before_terms_are_shown(name, tmp_path):
+    (tmp_path / name).touch()
+    with pytest.raises(ValueFlowError, match=rf"{name} is empty"):
+        terms_of(str(tmp_path / name))
+
+
+def test_a_folder_is_no_source_and_a_file_in_it_may_be(tmp_path):
+    with pytest.raises(ValueFlowError, match=r"is a folder: give one file of rated texts \("):
+        terms_of(str(tmp_path))
+    (tmp_path / "t.jsonl").write_bytes(LINE)
+    with pytest.raises(ValueFlowError, match=r"such as .*t\.jsonl$"):
+        terms_of(str(tmp_path))
+    (tmp_path / "value.yaml").touch()
+    with pytest.raises(ValueFlowError, match=r"t\.jsonl; a value of your own goes behind --value"):
+        terms_of(str(tmp_path))
+
+
+def test_a_score_that_is_no_number_is_shown_with_its_row(tmp_path):
+    rows = [{"text": "some plain words", "intensity": x} for x in (1, float("nan"), float("nan"))]
+    path = written(tmp_path / "t.jsonl", *rows)
+    with pytest.raises(ValueFlowError, match=r"or mend it \(in 'intensity', row 2 has 'nan'\)"):
+        read_source(str(path), value="svt/power")

@@ -184,6 +184,23 @@ def test_a_value_that_a_theory_lacks_is_refused_and_a_folder_names_its_own(tmp_p
     assert load_value(folder).panel().definition == "d"
 
 
+def test_a_theory_or_any_other_folder_is_no_value(tmp_path):
+    source = csv_of(tmp_path / "k.csv", zip(plain("mft/care"), range(-5, 6), strict=False))
+    with pytest.raises(ValueFlowError, match="'pvq' is a theory: name one of its values"):
+        read_source(source, value="pvq")
+    with pytest.raises(ValueFlowError, match=r"has no value\.yaml"):
+        read_source(source, value=str(tmp_path))
+
+
+def test_a_value_that_is_none_of_ours_is_noted(tmp_path):
+    source = csv_of(tmp_path / "k.csv", zip(plain("mft/care"), range(-5, 6), strict=False))
+    loaded = load(source, tmp_path / "out", accept_license=True, value="powr")
+    (note,) = [note for note in loaded.notes if "kept under this name" in note]
+    assert note.startswith("imported/powr: no value of svt, mft, duties, rights")
+    known = load(source, tmp_path / "known", accept_license=True, value="power")
+    assert not any("kept under this name" in note for note in known.notes)
+
+
 def test_what_cannot_be_ranked_anew_is_a_note(tmp_path):
     texts = plain("mft/care")
     true = [text.intensity for text in load_panel("mft/care").texts if '"' not in text.text]

@@ -15,7 +15,9 @@ from valueflow_tasks.cli import (
     cli,
 )
 from valueflow_tasks.settings import Settings
+from valueflow_tasks.theories import evaluated_values, resolve_values
 from valueflow_tasks.vidb import load_value, read_texts
+from valueflow_tasks.vidb._values import described
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "frugality"
 
@@ -176,3 +178,18 @@ def test_a_value_without_a_ruler_says_how_to_build_one(tmp_path):
     )
     with pytest.raises(ValueFlowError, match="valueflow vidb rank"):
         Settings.parse({"values": str(tmp_path)}).instrument()
+
+
+def test_a_folder_that_is_not_there_is_no_unknown_theory(tmp_path):
+    for missing in ("./thrift", "my/thrift", str(tmp_path / "thrift"), "x/" + "y" * 5000):
+        with pytest.raises(ValueFlowError, match="and there is no folder of that name"):
+            Settings.parse({"values": missing})
+        with pytest.raises(ValueFlowError, match="and there is no folder of that name"):
+            described(missing)
+    with pytest.raises(ValueFlowError, match=r"has no value\.yaml"):
+        described(str(tmp_path))
+
+
+def test_where_values_of_ones_own_are_not_taken_a_folder_is_refused_as_one(folder):
+    with pytest.raises(ValueFlowError, match="is a folder, and values of your own are not taken"):
+        resolve_values([str(folder)], evaluated_values())
