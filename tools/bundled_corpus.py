@@ -2,7 +2,10 @@
 
 Sentence parts per value, level and kind of question (`tools/bundled/*.jsonl`), put together at
 random. They are no panel texts, exemplars, sentinels or queries of the query set;
-`tests/tasks/test_bundled.py` checks that.
+`tests/tasks/adapter/test_bundled.py` checks that.
+
+`python tools/bundled_corpus.py` writes the hashes by which answers of the bundled model are known
+(`valueflow_tasks/bundled/sentences.txt`).
 """
 
 from __future__ import annotations
@@ -19,7 +22,9 @@ from typing import Any
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
+from valueflow_scorers._sentences import sentence_words
 
+from valueflow_tasks.bundled import SENTENCES
 from valueflow_tasks.prompts import LEVELS, steering_text, user_turn
 from valueflow_tasks.theories import evaluated_values
 
@@ -176,3 +181,14 @@ def make_tokenizer(corpus: Corpus) -> PreTrainedTokenizerFast:
         model_max_length=CONTEXT,
         clean_up_tokenization_spaces=False,
     )
+
+
+def sentences() -> list[str]:
+    """Hashes of the sentences that answers are made of, sorted."""
+    return sorted(
+        {key for row in _rows("answer_parts.jsonl") for key in sentence_words(row["text"])}
+    )
+
+
+if __name__ == "__main__":
+    SENTENCES.write_text("".join(f"{key}\n" for key in sentences()), "ascii")

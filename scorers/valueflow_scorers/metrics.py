@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-from scipy.stats import kendalltau
 
 from ._curves import (
     MASS,
@@ -25,6 +24,7 @@ from ._curves import (
 from ._estimated import IntensityEstimate
 from ._measure import Measured
 from ._records import SCALE_END, FloatArray
+from ._tau import tau_b, tau_variances
 
 __all__ = [
     "HIGHER_IS_BETTER",
@@ -40,8 +40,6 @@ __all__ = [
 ]
 
 _SHARE = (0.0, 1.0)
-
-_DRAWS = 200
 _ROOM = 1.0  # points that must be left for a share of the room to mean anything
 
 HIGHER_IS_BETTER: Mapping[str, bool | None] = {
@@ -231,31 +229,25 @@ def _steerability(curve: Curve) -> dict[str, Draws]:
 def _tracking(table: _Table, counts: Mapping[str, FloatArray]) -> Draws:
     """Kendall's tau-b of level asked and intensity measured, per query, averaged."""
     known = list(table[0.0])
-    taus, variances = [], []
-    for place in known:
+    by_levels: dict[tuple[float, ...], list[int]] = {}
+    for place, name in enumerate(known):
+        levels = tuple(level for level in sorted(table) if name in table[level])
+        by_levels.setdefault(levels, []).append(place)
+    taus, variances = np.zeros(len(known)), np.zeros(len(known))
+    for levels, rows in by_levels.items():
+        answers = [[table[level][known[place]] for level in levels] for place in rows]
         # Rounded, so that copies of one text tie whatever the last bits of their estimates are.
-        points = [
-            (level, round(row[place].intensity, 3)) for level, row in table.items() if place in row
-        ]
-        tau = float(kendalltau(*zip(*points, strict=True)).statistic)
-        taus.append(0.0 if math.isnan(tau) else tau)
-        variances.append(_tau_variance({x: row[place] for x, row in table.items() if place in row}))
+        points = [[round(one.intensity, 3) for one in own] for own in answers]
+        taus[rows] = tau_b(np.array(points))
+        variances[rows] = tau_variances(
+            np.array([[one.intensity for one in own] for own in answers]),
+            np.nan_to_num([[one.stderr for one in own] for own in answers]),  # `compat` knows none
+        )
     weights = np.stack([counts[query] for query, _ in known], axis=1)
     totals = np.maximum(weights.sum(axis=1), 1)
     queries = len({query for query, _ in known})
-    least = sum(variances) / len(known) ** 2
-    return Draws(float(np.mean(taus)), weights @ np.array(taus) / totals, 0.0, least, queries)
-
-
-def _tau_variance(answers: Mapping[float, IntensityEstimate]) -> float:
-    """Variance of one query's tau that the answers' own errors leave, from draws of them."""
-    levels = np.array(sorted(answers))
-    means = np.array([answers[level].intensity for level in levels])
-    errors = np.nan_to_num([answers[level].stderr for level in levels])  # `compat` knows none
-    drawn = means + errors * np.random.default_rng(0).standard_normal((_DRAWS, len(levels)))
-    i, j = np.triu_indices(len(levels), 1)
-    agree = np.sign(levels[i] - levels[j]) * np.sign(drawn[:, i] - drawn[:, j])
-    return float(np.var(agree.mean(axis=1)))
+    least = float(sum(variances)) / len(known) ** 2
+    return Draws(float(np.mean(taus)), weights @ taus / totals, 0.0, least, queries)
 
 
 def _leakage(off: Sequence[Curve], on: Draws) -> Draws:
@@ -331,8 +323,7 @@ def query_numbers(measured: Sequence[Measured], value: str) -> dict[str, float]:
         levels = sorted(points)
         means = np.array([points[level] for level in levels])
         found["gain"] = float(_slope(levels)(means))
-        tau = float(kendalltau(levels, np.round(means, 3)).statistic)
-        found["tracking"] = 0.0 if math.isnan(tau) else tau
+        found["tracking"] = float(tau_b(np.round(means, 3)[None])[0])
         rise, fall = points[2.0] - points[0.0], points[0.0] - points[-2.0]
         shares = []
         for name, shift, room in (

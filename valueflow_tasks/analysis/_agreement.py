@@ -26,7 +26,7 @@ _FEWEST = 3
 def agreement(runs: Runs, mass: float = 0.95) -> pd.DataFrame:
     """How far judges agree on responses that both measured.
 
-    Responses are the same if model, arm, method, query and words are.
+    Responses are the same if model, arm, method, query, words and version of the tasks are.
 
     Returns:
         One row per pair of judges (`a`, `b`: name and profile) and `value`, and one with `value`
@@ -40,7 +40,8 @@ def agreement(runs: Runs, mass: float = 0.95) -> pd.DataFrame:
     scored = frame[frame["intensity"].notna() & frame["response"].notna()]
     judges = scored.assign(
         who=[f"{judge} {profile}" for judge, profile in zip(scored["judge"], scored["profile"],
-                                                            strict=True)]
+                                                            strict=True)],
+        version=scored["run"].map({run.id: run.results_version or 0 for run in runs.runs}),
     ).drop_duplicates(["who", *_SAME])  # fmt: skip
     wide = judges.pivot(index=_SAME, columns="who", values=["intensity", "stderr"])
 
@@ -61,7 +62,7 @@ def agreement(runs: Runs, mass: float = 0.95) -> pd.DataFrame:
     return records(rows())
 
 
-_SAME = ["model", "arm", "method", "query_id", "repeat", "response", "value"]
+_SAME = ["version", "model", "arm", "method", "query_id", "repeat", "response", "value"]
 
 
 def _agree(both: Any, mass: float) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from valueflow_scorers import cell_mean
 from valueflow_scorers.metrics import steering_metrics
 
 from ._conditions import finite, records
@@ -50,8 +49,9 @@ def _cells(runs: Runs, one: Condition, mass: float, steered: bool) -> Iterator[d
         for level, by_value in one.rows.items():
             if value not in by_value or (level != 0) != steered:
                 continue
-            found = list(scored.get(level, {}).values())
-            mean = cell_mean(found) if found else None
+            # Sorted as the metrics' are, so that both have the same cells.
+            found = [estimate for _, estimate in sorted(scored.get(level, {}).items())]
+            mean = runs.mean(found) if found else None
             low, high = mean.interval(mass) if mean else (math.nan, math.nan)
             why = reasons.loc[list(by_value[value].values())]
             refused = int((why == REFUSAL).sum())

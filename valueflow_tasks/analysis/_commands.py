@@ -42,7 +42,8 @@ def lm_eval_command(
     }
     if own:
         words += ["--metadata", *(f"{key}={_told(value)}" for key, value in own.items())]
-    if results.get("chat_template"):
+    said = metadata.get("valueflow") or {}
+    if said.get("chat_template", results.get("chat_template")):
         words += ["--apply_chat_template"]
     if system := results.get("system_instruction"):
         words += ["--system_instruction", str(system)]

@@ -20,7 +20,7 @@ def protocol_differences(runs: Runs) -> list[str]:
     """
     respects: dict[str, dict[str, list[str]]] = {}
     for run in runs.runs:
-        for respect, told in _respects(run).items():
+        for respect, told in aspects(run).items():
             respects.setdefault(respect, {}).setdefault(str(told), []).append(run.source)
     return [
         f"{respect}: " + "; ".join(_where(told, sources) for told, sources in own.items())
@@ -29,10 +29,13 @@ def protocol_differences(runs: Runs) -> list[str]:
     ]
 
 
-def _respects(run: Run) -> dict[str, Any]:
+def aspects(run: Run) -> dict[str, Any]:
+    """What decides what a run can be compared with, by respect."""
     knobs: Mapping[str, Any] = {} if run.settings is None else vars(run.settings)
     levels = sorted(set(_levels(run)))
+    version = run.results_version
     return {
+        "task version": "not said" if version is None else version,
         "judge": run.judge,
         "judge profile": run.judge_profile,
         "generation": dict(sorted(run.generation.items())),

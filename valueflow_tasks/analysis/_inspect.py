@@ -17,6 +17,7 @@ from ..steer_request import read_steer
 from ..steering import SteeringSpec
 from ._commands import inspect_command
 from ._inspect_file import (
+    chat_template,
     message_text,
     our_scores,
     query_count,
@@ -109,7 +110,7 @@ class _Reader:
             judge_profile=next(iter(profiles)) if len(profiles) == 1 else self.own.get("profile"),
             calibrated=self.own.get("calibrated") if judged_as_planned else None,
             generation=self._generation(),
-            chat_template=evaluated.model_args.get("chat_template") is not False,
+            chat_template=chat_template(evaluated),
             answers=answers,
             spec=self._spec(),
             metrics=self._metrics(),

@@ -16,7 +16,7 @@ from ._parts import read_metrics
 from ._run import Problem
 
 if TYPE_CHECKING:
-    from inspect_ai.log import EvalLog, EvalScore
+    from inspect_ai.log import EvalLog, EvalScore, EvalSpec
 
 
 def read_samples(path: Path, problems: list[Problem]) -> Iterator[dict[str, Any]]:
@@ -62,6 +62,13 @@ def reported_metrics(score: EvalScore) -> dict[str, Metric]:
     if plain:  # the headline comes first, and its error under a name of its own
         errors[plain[0]] = numbers.get("stderr")
     return read_metrics({name: numbers[name] for name in plain}, errors)
+
+
+def chat_template(evaluated: EvalSpec) -> bool:
+    """Whether a chat template was applied, as the header says; old headers say what was asked."""
+    own = (evaluated.metadata or {}).get("valueflow") or {}
+    asked = evaluated.model_args.get("chat_template") is not False
+    return bool(own.get("chat_template", asked))
 
 
 def query_of(sample_id: object) -> str:

@@ -119,7 +119,8 @@ class _Reader:
             judge_profile=said.get("profile"),
             calibrated=said.get("calibrated"),
             generation=generation_words(generation, self.results.get("system_instruction")),
-            chat_template=bool(self.results.get("chat_template")),
+            # The harness's own entry is empty for a model behind an API.
+            chat_template=bool(said.get("chat_template", self.results.get("chat_template"))),
             answers=answers,
             spec=read_spec(config.get("valueflow_steering"), source, self.problems),
             metrics=read_metrics(

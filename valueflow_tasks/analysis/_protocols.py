@@ -41,8 +41,10 @@ def _queries(run: Run, settings: Settings) -> list[Query]:
 def settings_of(runs: Sequence[Run]) -> dict[str, str]:
     """The setting of every run, by its id: what asked, judged and measured alike shares one.
 
-    A setting does not say which values were measured. Where runs measured the same value with
-    two versions of its panel, the later ones have a setting of their own.
+    Runs of two versions of the tasks share none: a new version makes other results of the same
+    answers, under the same protocol. A setting does not say which values were measured. Where
+    runs measured the same value with two versions of its panel, the later ones have a setting of
+    their own.
     """
     rulers: dict[str, dict[str, dict[str, str]]] = {}
     found: dict[str, str] = {}
@@ -73,8 +75,9 @@ def panels_of(run: Run) -> dict[str, str]:
 def _setting(run: Run) -> str:
     asked = asking(run)
     if asked is None or run.settings is None or run.judge_profile is None:
-        return run.protocol or run.id
-    return fingerprint([asked, run.judge_profile, _design(run.settings)])
+        return fingerprint([run.protocol, run.results_version]) if run.protocol else run.id
+    design = _design(run.settings)
+    return fingerprint([asked, run.judge_profile, design, run.results_version])
 
 
 def _design(settings: Settings) -> tuple[Any, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -98,7 +99,7 @@ class Run:
     versions: Mapping[str, str] = field(default_factory=dict)
     """Of packages, by name on PyPI."""
     task_version: str = ""
-    """Of the task."""
+    """Of the task: `3.0` in lm-eval, `3-A` in Inspect."""
     limit: float | None = None
     """What `--limit` was given, if anything."""
     chosen: bool = False
@@ -125,6 +126,11 @@ class Run:
         return self.limit is not None or self.chosen or (self.queries_total or 0) > put > 0
 
     @property
+    def results_version(self) -> int | None:
+        """Number of the task's version: another number, other results; None: the log says none."""
+        return version_number(self.task_version)
+
+    @property
     def method(self) -> str:
         """How the task steered: `definition`, `exemplars`, `vector`; empty: it did not."""
         if self.settings is None or not any(one.targets for one in self.answers):
@@ -135,3 +141,9 @@ class Run:
     def steering(self) -> str:
         """Fingerprint of what steered every answer; empty: nothing."""
         return "" if self.spec is None or self.spec.is_unsteered else self.spec.fingerprint
+
+
+def version_number(task_version: str) -> int | None:
+    """The number in a task's version, `3.0` or `3-A`; None: there is none."""
+    found = re.match(r"\d+", task_version)
+    return None if found is None else int(found[0])

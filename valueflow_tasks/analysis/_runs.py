@@ -9,11 +9,18 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from valueflow_scorers import IntensityEstimate, JudgeProfile, Panel, ValueFlowError, reestimate
+from valueflow_scorers import (
+    CellMean,
+    IntensityEstimate,
+    JudgeProfile,
+    Panel,
+    ValueFlowError,
+    cell_mean,
+    reestimate,
+)
 from valueflow_scorers._calibrate import _shipped_profile as shipped_profile
-from valueflow_scorers._cells import CellDraws
+from valueflow_scorers._cells import Cell, CellDraws
 from valueflow_scorers._compat import released_reestimate
-from valueflow_scorers._curves import draw_cell
 from valueflow_scorers._errors import unknown
 from valueflow_scorers._plackett_luce import GRID
 from valueflow_scorers._records import FloatArray
@@ -124,6 +131,10 @@ class Runs:
     def _drawn(self) -> dict[tuple[int, ...], tuple[tuple[IntensityEstimate, ...], CellDraws]]:
         return {}
 
+    @cached_property
+    def _means(self) -> dict[tuple[int, ...], CellMean]:
+        return {}
+
     def draw(self, estimates: Sequence[IntensityEstimate], counts: FloatArray) -> CellDraws:
         """A cell's draws, as `draw_cell`, kept: several tables rest on the same cells.
 
@@ -131,11 +142,24 @@ class Runs:
             estimates: Of one cell.
             counts: How often each enters each replicate, [replicates, n].
         """
-        key = (hash(counts.tobytes()), *map(id, estimates))
+        names = tuple(map(id, estimates))
+        key = (hash(counts.tobytes()), *names)
         if key not in self._drawn:
+            cell = Cell(estimates)
             # With the estimates, so that their identities stay theirs.
-            self._drawn[key] = tuple(estimates), draw_cell(estimates, counts)
+            self._drawn[key] = tuple(estimates), cell.draws(counts)
+            if names not in self._means:
+                self._means[names] = cell.mean()
         return self._drawn[key][1]
+
+    def mean(self, estimates: Sequence[IntensityEstimate]) -> CellMean:
+        """A cell's mean, as `cell_mean`; where the cell was drawn, what is known since.
+
+        Args:
+            estimates: Of one cell.
+        """
+        known = self._means.get(tuple(map(id, estimates)))
+        return cell_mean(estimates) if known is None else known
 
     def estimates(self, rows: Iterable[int] | None = None) -> list[IntensityEstimate]:
         """Estimates with their likelihoods, recomputed from the saved windows.
@@ -216,7 +240,7 @@ def stand_in(saved: Mapping[str, Any]) -> IntensityEstimate:
         sd,
         reason=None if scored else str(saved.get("reason", "")),
         response_id=str(saved.get("response_id", "")),
-        text=str(saved.get("text", "")),
+        sentences=dict(saved.get("sentences", {})),
         value=str(saved.get("value", "")),
         panel=str(saved.get("panel", "")),
         profile=str(saved.get("profile", "")),

@@ -56,7 +56,9 @@ def load_entries(folder: str | Path) -> list[Entry]:
 
 def _read(place: Path) -> list[Entry]:
     found = verify(place)
-    if found.submission is None or not found.valid:
+    if found.submission is None:
+        raise ValueFlowError(f"{place} cannot be ranked: {found.problems[0]}")
+    if not found.valid:
         more = f" and {len(found.problems) - 1} more" if found.problems[1:] else ""
         raise ValueFlowError(
             f"{place} is not what its samples say ({found.problems[0]}{more}): take it out, or "

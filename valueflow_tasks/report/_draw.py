@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import math
 import re
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO, StringIO
@@ -29,6 +30,8 @@ DASHES = ("-", "--", ":", "-.")
 _VARIABLES = {INK: "--ink", SOFT: "--soft", LINE: "--line", WASH: "--wash"} | {
     colour: f"--c{place}" for place, colour in enumerate(COLOURS)
 }
+_TITLE_PIXELS = 11
+"""Of a panel's width per character of its title, which starts where the axes do."""
 PIXELS = 72
 """Of an inch: what a picture calls a pixel is one on the page at full width."""
 
@@ -185,7 +188,7 @@ def _whole(picture: Picture) -> Figure:
         axes = figure.add_subplot(grid[divmod(place, columns)], projection=projection)
         panel.draw(axes)
         if panel.title:
-            axes.set_title(panel.title)
+            axes.set_title("\n".join(textwrap.wrap(panel.title, panel.width // _TITLE_PIXELS)))
     if picture.legend:
         _legend(figure, picture, max(columns, 2))
     return figure

@@ -7,6 +7,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from ..analysis import Run
+from ..bundled import is_bundled
 from ._blocks import Block, Column, Prose, Section, Table, with_interval
 from ._draw import bar
 from ._findings import Row, findings, wholes
@@ -113,9 +115,9 @@ def warnings(contents: Contents) -> list[str]:
         only = len(controls) == len({run.model for run in runs})
         more = "No model here is a real one." if only else "They are no evidence about any model."
         told.append(f"Models of known truth are among the models: {', '.join(controls)}. {more}")
-    if any(run.model == "bundled" for run in runs):
+    for name in sorted({run.model for run in runs if _bundled(run)}):
         told.append(
-            "“bundled” is a model of three million parameters that ships for demonstrations: "
+            f"“{name}” is the model of three million parameters that ships for demonstrations: "
             "it is no evidence about any real model."
         )
     judges = sorted({str(run.judge) for run in runs if run.calibrated is False})
@@ -138,6 +140,10 @@ def warnings(contents: Contents) -> list[str]:
         told.append(f"{_of(broken, runs)} did not come to their end, or their files are damaged.")
     told += [sentence for part in contents.parts for sentence in _lost(part)]
     return told
+
+
+def _bundled(run: Run) -> bool:
+    return is_bundled(run.model, {one.text or "" for one in run.answers})
 
 
 def _of(some: Sequence[Any], runs: Sequence[Any]) -> str:

@@ -21,7 +21,7 @@ from ._headline import headline, warnings
 from ._labels import interval, number, value_name
 from ._parts import Contents, Part
 from ._pictures import Pictures
-from ._settings_section import in_short, settings
+from ._settings_section import settings, titles
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,10 @@ def render(contents: Contents, runs: Runs, drawn: Sequence[Pictures], lines: int
         lines: How many answers the file beside the page holds.
     """
     several = len(contents.parts) > 1
+    named = titles(contents.parts) if several else [""] * len(contents.parts)
     chapters = [
-        Chapter(one.prefix, in_short(part) if several else "", tuple(_sections(part, one, lines)))
-        for part, one in zip(contents.parts, drawn, strict=True)
+        Chapter(one.prefix, title, tuple(_sections(part, one, lines)))
+        for part, title, one in zip(contents.parts, named, drawn, strict=True)
     ]
     closing = [section for section in (trust.judges(runs), settings(contents)) if section]
     created = sorted(run.created[:10] for run in contents.runs if run.created)
@@ -129,7 +130,9 @@ def _answers(part: Part, lines: int) -> Section:
     blocks: list[Block] = [
         Prose(
             "The median and both extremes of every value and level, with 90 % intervals of the "
-            f"single answer. All {lines:,} answers: answers.jsonl beside this page.{more}"
+            "single answer. The number of an answer is drawn toward neutral as far as its reading "
+            "leaves it in doubt; a mean over answers is not, so it can lie below the lowest or "
+            f"above the highest. All {lines:,} answers: answers.jsonl beside this page.{more}"
         )
     ]
     blocks += [Shelves(value, tuple(own)) for value, own in by_value.items() if own]

@@ -161,8 +161,8 @@ class _Tables:
 
     def __init__(self, runs: Runs) -> None:
         self.runs = runs
-        self.cells = cells(runs, MASS)
         self.overall = overall(runs, MASS, leakage=False)
+        self.cells = cells(runs, MASS)  # after it: whose cells were drawn have their means
         self.regimes = regimes(runs, MASS)
         self.points = composition(runs, MASS)
         self.composed = composition_metrics(runs, MASS)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..analysis import Run
+from ..analysis._differences import aspects
 from ._blocks import Block, Column, Section, Table
 from ._labels import MISSING, number
 from ._parts import Contents, Part
@@ -94,6 +96,54 @@ def _told(value: Any) -> str:
     return str(value)
 
 
-def in_short(part: Part) -> str:
-    """A part's heading."""
-    return f"Judge {part.judge}" if part.judge else "Judge not named in the logs"
+def titles(parts: Sequence[Part]) -> list[str]:
+    """Headings of the parts of a page: the judge, and what sets apart those that share it."""
+    by_judge: dict[str, list[dict[str, str]]] = {}
+    for part in parts:
+        by_judge.setdefault(part.judge, []).append(_aspects(part))
+    found = [_title(part, by_judge[part.judge]) for part in parts]
+    often = Counter(found)
+    # Logs that say little, or much, can leave two alike.
+    return [
+        title if often[title] == 1 else f"{title}, setting {part.setting[:6]}"
+        for part, title in zip(parts, found, strict=True)
+    ]
+
+
+_NAMED = 2
+"""Aspects that a heading names."""
+
+
+def _title(part: Part, alike: Sequence[Mapping[str, str]]) -> str:
+    """A heading, given the aspects of all parts of its judge: first what few of them share."""
+    sharing = {
+        f"{name} {own}": sum(_shares(one, name, own) for one in alike)
+        for name, own in _aspects(part).items()
+    }
+    told = sorted((one for one, n in sharing.items() if n < len(alike)), key=sharing.__getitem__)
+    more = [f"{len(told) - _NAMED} more"] if told[_NAMED:] else []
+    judge = f"Judge {part.judge}" if part.judge else "Judge not named in the logs"
+    return ", ".join([judge, *told[:_NAMED], *more])
+
+
+def _shares(other: Mapping[str, str], name: str, own: str) -> bool:
+    # The ruler of a value that one part alone measured sets it apart from nothing.
+    return other.get(name, own if name.startswith("panel of ") else MISSING) == own
+
+
+def _aspects(part: Part) -> dict[str, str]:
+    """What decides with what a part's runs can be compared, in short; levels set no parts apart."""
+    found: dict[str, dict[str, None]] = {}
+    for run in part.runs:
+        told = aspects(run)
+        generation = {f"generation: {key}": one for key, one in told.pop("generation").items()}
+        for name, value in (told | generation).items():
+            if name != "levels":
+                words = _told(value)
+                short = words if len(words) <= _LONG else f"{words[:_LONG]}…"
+                found.setdefault(name, {})[short] = None
+    return {name: " or ".join(own) for name, own in found.items()}
+
+
+_LONG = 32
+"""Characters of an aspect that a heading has room for."""

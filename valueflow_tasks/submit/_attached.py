@@ -20,6 +20,7 @@ from ..analysis import Answered, Run, Runs
 from ..analysis._parts import ODD, saved_estimates, targets_of, values_of, words_of
 from ..settings import Settings
 from ..steering import SteeringSpec
+from ._gates import other_version
 
 SAMPLES = "samples"
 """Folder of the runs, one file each: the first line is the run, then its answers."""
@@ -84,15 +85,17 @@ def read_samples(folder: Path) -> Runs:
     """The runs that go with a submission, with their judge profile and panels.
 
     Raises:
-        ValueFlowError: if a file is missing or damaged.
+        ValueFlowError: if a file is missing or damaged, or another version of the tasks made it.
     """
-    profile = JudgeProfile.load(folder / PROFILE)
     paths = sorted((folder / SAMPLES).glob("*.jsonl"))
     if not paths:
         raise ValueFlowError(f"{folder / SAMPLES} holds no samples: nothing can be checked")
+    # First: what another version wrote may look damaged to this one.
+    runs = tuple(_read(path) for path in paths)
+    profile = JudgeProfile.load(folder / PROFILE)
     panels = [load_panel(path) for path in sorted((folder / PANELS).glob("*.jsonl"))]
     return Runs(
-        tuple(_read(path) for path in paths),
+        runs,
         (),
         {profile.fingerprint: profile},
         {panel.fingerprint: panel for panel in panels},
@@ -103,17 +106,24 @@ def _read(path: Path) -> Run:
     try:
         with jsonlines.open(path) as lines:
             head, *rows = lines
-        for name, kinds in _PLAIN.items():
-            if not isinstance(head[name], kinds):
-                raise TypeError(f"{name} is {head[name]!r}")
-        return Run(
-            **{name: head[name] for name in _PLAIN},
-            settings=Settings.parse(head["settings"]),
-            spec=None if head["spec"] is None else SteeringSpec.from_dict(head["spec"]),
-            answers=tuple(_answer(row) for row in rows),
-        )
+        other = other_version(head["source"], head["task_version"])
+        if other is None:
+            return _run(head, rows)
     except (OSError, jsonlines.Error, *ODD) as error:
         raise ValueFlowError(f"the samples in {path} are damaged: {error}") from None
+    raise ValueFlowError(other)
+
+
+def _run(head: Any, rows: list[Any]) -> Run:
+    for name, kinds in _PLAIN.items():
+        if not isinstance(head[name], kinds):
+            raise TypeError(f"{name} is {head[name]!r}")
+    return Run(
+        **{name: head[name] for name in _PLAIN},
+        settings=Settings.parse(head["settings"]),
+        spec=None if head["spec"] is None else SteeringSpec.from_dict(head["spec"]),
+        answers=tuple(_answer(row) for row in rows),
+    )
 
 
 def _answer(row: Any) -> Answered:

@@ -9,8 +9,10 @@ from valueflow_scorers import ValueFlowError
 
 from ..analysis import Condition, Run, Runs, protocol_differences
 from ..analysis._protocols import panels_of, protocol_of
+from ..analysis._run import version_number
+from ..bundled import is_bundled
 from ..prompts import LEVELS
-from ..settings import measurable_values
+from ..settings import RESULTS_VERSION, measurable_values
 
 MOST_FAILURES = 0.1
 """Share of failed windows, or of measurements without a number, above which none is ranked."""
@@ -46,11 +48,17 @@ def _refuse(gates: Iterable[Gate], runs: Runs) -> None:
 def control_reasons(runs: Runs) -> list[str]:
     """Why runs measure nothing about any real model; empty: they do."""
     controls = sorted({run.model for run in runs.runs if run.control})
+    shipped = sorted({run.model for run in runs.runs if _bundled(run)})
     judges = sorted({run.judge or "" for run in runs.runs if _simulated(run)})
     return [
         *(f"{name} is a control model" for name in controls),
+        *(f"{name} is the bundled model, which ships for demonstrations" for name in shipped),
         *(f"the judge {name} knows the panels' labels" for name in judges),
     ]
+
+
+def _bundled(run: Run) -> bool:
+    return is_bundled(run.model, (one.text or "" for one in run.answers))
 
 
 def _simulated(run: Run) -> bool:
@@ -63,6 +71,28 @@ def _steered(runs: Runs) -> Iterator[str]:
             "there are no steered answers, and intensities alone are not ranked: "
             "run valueflow_steer"
         )
+
+
+def other_version(source: str, task_version: str) -> str | None:
+    """Why numbers of a run cannot be computed again here; None: this version of the tasks made it.
+
+    Args:
+        source: What holds the run.
+        task_version: As its log has it.
+    """
+    made = version_number(task_version)
+    if made == RESULTS_VERSION:
+        return None
+    return (
+        f"{source} was made by task version {'?' if made is None else made}; this package computes "
+        f"version {RESULTS_VERSION}: run it again, then submit again"
+    )
+
+
+def _version(runs: Runs) -> Iterator[str]:
+    for run in runs.runs:
+        if told := other_version(run.source, run.task_version):
+            yield told
 
 
 def _told(runs: Runs) -> Iterator[str]:
@@ -199,6 +229,6 @@ def _exact(runs: Runs) -> Iterator[str]:
 
 
 _GATES: tuple[Gate, ...] = (
-    _told, _whole, _questions, _calibrated, _one_protocol, _steered, _once, _levels, _failures,
-    _exact,
+    _version, _told, _whole, _questions, _calibrated, _one_protocol, _steered, _once, _levels,
+    _failures, _exact,
 )  # fmt: skip

@@ -50,6 +50,20 @@ def test_both_harnesses_give_the_same_numbers(lm_eval_folder: Path, inspect_fold
     assert (wide["lm-eval"] == wide["inspect"]).all()
 
 
+def test_a_template_that_a_server_applies_is_known(lm_eval_folder: Path, copied: Copied) -> None:
+    folder = copied(lm_eval_folder)
+    (path,) = folder.rglob("results_*.json")
+    results = json.loads(path.read_text("utf-8"))
+    assert load_runs(folder).runs[0].chat_template is False
+    results["chat_template"] = ""  # as the harness has it of a model without a tokenizer here
+    (config,) = results["configs"].values()
+    config["metadata"]["valueflow"]["chat_template"] = True
+    path.write_text(json.dumps(results), "utf-8")
+    (run,) = load_runs(folder).runs
+    assert run.chat_template is True
+    assert "--apply_chat_template" in str(run.command)
+
+
 def test_level_0_has_no_method_and_the_steered_rows_their_spec(inspect_folder: Path) -> None:
     frame = load_runs(inspect_folder).frame
     plain, steered = frame[frame.level == 0], frame[frame.level == 2]
@@ -174,6 +188,21 @@ def test_a_log_scored_twice_gives_two_runs(inspect_folder: Path, tmp_path: Path)
     assert {run.judge for run in runs.runs} == {"simulated:noise=1", "simulated:noise=2"}
     assert runs.frame.profile.nunique() == 2
     assert [run.protocol is None for run in runs.runs] == [False, True]
+
+
+def test_a_score_file_s_refusals_are_refusals(tmp_path: Path, quick: dict[str, str]) -> None:
+    from valueflow_tasks.score import Scoring
+
+    text = "I'm sorry, but I can't help with that."
+    lines = [{"response": text, "query": "Who?"}, {"response": text}]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(one) + "\n" for one in lines), "utf-8")
+    scoring = Scoring(tmp_path / "a.jsonl", tmp_path / "out.jsonl", value="svt/power", **quick)
+    assert list(scoring.run()) == [2]
+    runs = load_runs(tmp_path / "out.jsonl")
+    assert not runs.problems
+    first, second = runs.frame.to_dict("records")
+    assert (first["refused"], first["reason"]) == (True, "refusal")
+    assert not second["refused"]
 
 
 def test_a_score_file_has_its_settings_beside_it(score_file: Path) -> None:

@@ -20,6 +20,7 @@ from valueflow_tasks.cli import (
     cli,
 )
 from valueflow_tasks.leaderboard import load_entries, write_page
+from valueflow_tasks.settings import RESULTS_VERSION
 
 Copy = Callable[[Path], Path]
 
@@ -150,6 +151,19 @@ def test_a_wrong_number_is_refused(submissions: Path, copied: Copy) -> None:
     record["systems"][0]["scores"][0]["value"] = 0.99
     path.write_text(json.dumps(record), "utf-8")
     with pytest.raises(ValueFlowError, match=r"deaf is not what its samples say .*0\.99"):
+        load_entries(folder)
+
+
+def test_another_task_version_is_refused_in_one_sentence(submissions: Path, copied: Copy) -> None:
+    folder = copied(submissions)
+    (path,) = (folder / "deaf" / "samples").glob("*.jsonl")
+    text = path.read_text("utf-8")
+    path.write_text(text.replace(f'"task_version": "{RESULTS_VERSION}', '"task_version": "1', 1))
+    with pytest.raises(
+        ValueFlowError,
+        match=rf"deaf cannot be ranked: \S+ was made by task version 1; this package computes "
+        rf"version {RESULTS_VERSION}: run it again, then submit again$",
+    ):
         load_entries(folder)
 
 

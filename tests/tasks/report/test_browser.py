@@ -19,6 +19,8 @@ document.getElementById("page").onload = () => {
   page.querySelectorAll("details").forEach((one) => { one.open = true; });
   const wide = [...page.querySelectorAll("main *")].filter((one) =>
     !one.closest(".frame, pre, svg") && one.getBoundingClientRect().right > WIDTH + 1);
+  const scrolling = [...page.querySelectorAll(".frame, nav ul")].filter((one) =>
+    one.scrollWidth > one.clientWidth + 1);
   const fonts = [...page.querySelectorAll(".panels svg text")].map((one) => {
     const svg = one.ownerSVGElement;
     const scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
@@ -29,6 +31,7 @@ document.getElementById("page").onload = () => {
   document.title = JSON.stringify({
     scroll: page.documentElement.scrollWidth,
     wide: wide.slice(0, 3).map((one) => one.tagName + "." + one.className),
+    scrolling: scrolling.map((one) => one.ariaLabel || one.tagName),
     smallest: Math.min(...fonts),
     ground: style(page.body, "backgroundColor"),
     ink: style(page.body, "color"),
@@ -64,6 +67,12 @@ def test_nothing_is_wider_than_the_screen(
     assert found["wide"] == []
     assert float(str(found["smallest"])) >= 7.5
     assert found["small"] == 0
+
+
+def test_on_a_screen_no_table_has_to_be_scrolled(
+    browse: Browse, report: Path, tmp_path: Path
+) -> None:
+    assert probe(browse, report, tmp_path, 1200)["scrolling"] == []
 
 
 def test_the_page_follows_the_dark(browse: Browse, report: Path, tmp_path: Path) -> None:

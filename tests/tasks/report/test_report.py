@@ -16,9 +16,12 @@ from valueflow_scorers import ValueFlowError
 
 from valueflow_tasks.report import write_report
 from valueflow_tasks.report._answers import shelves
+from valueflow_tasks.report._draw import _styled, _whole
+from valueflow_tasks.report._headline import warnings
 from valueflow_tasks.report._labels import number, share, short_models
 from valueflow_tasks.report._parts import gather
-from valueflow_tasks.report._pictures import NAMES
+from valueflow_tasks.report._pictures import NAMES, pictures
+from valueflow_tasks.report._settings_section import titles
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}
 SECTIONS = ("headline", "measured", "profile", "steering", "composition", "leakage",
@@ -191,6 +194,18 @@ def test_missing_is_a_dash_and_never_zero(runs: Any, tmp_path: Path) -> None:
     assert "the logs do not say whether it was calibrated" in text
 
 
+def test_the_bundled_model_is_named_whatever_it_is_called(runs: Any) -> None:
+    # A sentence that it answers with, see `tools/bundled`.
+    text = (
+        "I take whichever option leaves me in charge, with the keys, the budget and the final word "
+        "in my hands."
+    )
+    first = replace(with_answers(runs, text=text).runs[0], model="some-lab/invented")
+    told = " ".join(warnings(gather(replace(runs, runs=(first, *runs.runs[1:])))))
+    assert "“some-lab/invented” is the model of three million parameters that ships" in told
+    assert "three million" not in " ".join(warnings(gather(runs)))
+
+
 def test_what_was_not_measured_says_how_to_get_it(runs: Any, tmp_path: Path) -> None:
     plain = tuple(
         replace(run, answers=tuple(one for one in run.answers if not one.targets))
@@ -214,6 +229,66 @@ def test_settings_are_never_mixed(runs: Any, tmp_path: Path) -> None:
     assert any(one.startswith("m: 3 in ") for one in outline.text)
     assert "judge-2-headline" in outline.values("id")
     assert (tmp_path / "figures" / "judge-2-dose-response.png").exists()
+
+
+def test_parts_of_one_judge_are_told_apart_by_what_differs(runs: Any, tmp_path: Path) -> None:
+    first, *rest = runs.runs
+    assert first.settings is not None
+    warmer = {**first.generation, "temperature": 1.0}
+    others = (
+        replace(first, id="a", settings=replace(first.settings, m=5)),
+        replace(first, id="b", task_version="1.0"),
+        replace(first, id="c", generation=warmer, chat_template=not first.chat_template,
+                settings=replace(first.settings, k=5)),
+    )  # fmt: skip
+    found = gather(replace(runs, runs=(first, *others, *rest)))
+    named = dict(zip([part.runs[0].id for part in found.parts], titles(found.parts), strict=True))
+    judge = f"Judge {first.judge}"
+    assert len(set(named.values())) == 4
+    assert named["a"].startswith(f"{judge}, m 5, ")
+    assert named["b"].startswith(f"{judge}, task version 1, ")
+    assert named["c"].startswith(f"{judge}, chat template ")
+    assert named["c"].endswith(" 3 more")
+    # That it measured fewer values is no difference.
+    fewer = replace(others[0], answers=tuple(
+        replace(one, measure=("mft/care",),
+                estimates={v: e for v, e in one.estimates.items() if v == "mft/care"})
+        for one in first.answers
+    ))  # fmt: skip
+    assert f"{judge}, m 5" in titles(gather(replace(runs, runs=(first, fewer, *rest))).parts)
+    two = gather(replace(runs, runs=(first, others[0], *rest)))
+    assert sorted(titles(two.parts)) == [f"{judge}, m {first.settings.m}", f"{judge}, m 5"]
+    page = write_report(replace(runs, runs=(first, others[0], *rest)), tmp_path).read_text("utf-8")
+    assert f'<li><a href="#judge-2-part">{titles(two.parts)[1]}</a></li>' in page
+
+
+def test_parts_that_no_log_tells_apart_have_their_setting(runs: Any) -> None:
+    first = replace(runs.runs[0], protocol=None, chat_template=None)
+    two = gather(replace(runs, runs=(first, replace(first, id="other"))))
+    assert titles(two.parts) == [
+        f"Judge {first.judge}, setting {part.setting[:6]}" for part in two.parts
+    ]
+
+
+def test_no_title_of_a_picture_is_cut_off(runs: Any) -> None:
+    found = {
+        picture.name: picture for picture in pictures(gather(runs).parts[0], "").found.values()
+    }
+    assert "word for word the unsteered answer" in {
+        panel.title for panel in found["side-effects"].panels
+    }
+    for picture in found.values():
+        with _styled():
+            figure = _whole(picture)
+            figure.draw_without_rendering()
+        for text in [axes._left_title for axes in figure.axes]:
+            ends = text.get_window_extent()
+            assert 0 <= ends.x0 <= ends.x1 <= figure.bbox.width, (picture.name, text)
+
+
+def test_answers_say_why_a_mean_can_lie_beyond_them(page: str) -> None:
+    section = page[page.index('id="answers"') :]
+    assert "a mean over answers is not, so it can lie below the lowest or above" in section
 
 
 def test_answers_are_the_median_and_both_extremes(page: str, runs: Any, report: Path) -> None:

@@ -12,6 +12,7 @@ import yaml
 from valueflow_scorers import ValueFlowError
 
 from valueflow_tasks.analysis import Problem, Run, Runs, load_runs
+from valueflow_tasks.settings import RESULTS_VERSION
 from valueflow_tasks.submit import Facts, write_submission
 from valueflow_tasks.submit._gates import MOST_FAILURES, check, check_logs
 from valueflow_tasks.submit._samples import attachable
@@ -67,6 +68,12 @@ CASES: dict[str, tuple[Callable[[Run], list[Run]], str]] = {
         "toward mft/.* has the levels -2, 0, 2, and only -2, -1, 0, 1, 2 are ranked: run",
     ),
     "a level of one query": (lambda run: [lacking_one(run)], r"lacks queries at \+1"),
+    "version": (
+        lambda run: [replace(run, task_version="1-A")],
+        rf"\.eval was made by task version 1; this package computes version {RESULTS_VERSION}: "
+        "run it again, then submit again",
+    ),
+    "no version": (lambda run: [replace(run, task_version="")], r"made by task version \?; this"),
     "stopped": (lambda run: [replace(run, complete=False)], "did not come to its end"),
     "settings": (lambda run: [replace(run, settings=None)], "keep samples .*--log_samples"),
     "uncalibrated": (

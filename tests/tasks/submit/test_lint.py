@@ -21,6 +21,7 @@ from valueflow_tasks.steering._spec import VectorDose
 
 ARGUED = {
     ("external_dependencies", "valueflow_scorers"),
+    ("private_api_imports", "inspect_ai._util.error"),
     ("sample_ids", "Sample() call without id="),
 }
 """Suppressed findings; docs/register.md says why."""

@@ -14,6 +14,7 @@ from valueflow_scorers import ValueFlowError
 
 from valueflow_tasks.cli import _submit as _  # noqa: F401  adds the commands
 from valueflow_tasks.cli import cli
+from valueflow_tasks.settings import RESULTS_VERSION
 from valueflow_tasks.submit import verify
 from valueflow_tasks.submit._text import parsed
 
@@ -160,6 +161,22 @@ def test_odd_samples_are_a_problem_and_no_crash(submitted: Path, copied: Copy, c
     ROWS[case](rows)
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     assert verify(folder).problems
+
+
+def test_samples_of_another_task_version_are_not_called_damaged(
+    submitted: Path, copied: Copy
+) -> None:
+    folder = copied(submitted)
+    (path,) = (folder / "samples").glob("*.jsonl")
+    head, *rows = path.read_text("utf-8").splitlines()
+    older = {**json.loads(head), "task_version": "1-A", "settings": {"unknown": 1}}
+    path.write_text("\n".join([json.dumps(older), *rows]) + "\n", "utf-8")
+    (folder / "judge-profile.json").write_text("{}", "utf-8")
+    (problem,) = verify(folder).problems
+    assert problem == (
+        f"{older['source']} was made by task version 1; this package computes version "
+        f"{RESULTS_VERSION}: run it again, then submit again"
+    )
 
 
 def test_nothing_but_the_folder_is_needed(submitted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
