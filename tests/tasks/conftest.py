@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -65,12 +67,11 @@ def run_lm_eval() -> Callable[..., dict[str, Any]]:
         )
         return lm_eval.simple_evaluate(
             model=model or "valueflow-control",
-            model_args=None if model else {"mode": mode},
             tasks=[tasks] if isinstance(tasks, str) else tasks,
             task_manager=manager,
             limit=limit,
             log_samples=True,
-            **(arguments or {}),
+            **{"model_args": None if model else {"mode": mode}, **(arguments or {})},
         )
 
     return run
@@ -89,6 +90,7 @@ def run_inspect(tmp_path: Path) -> Callable[..., Any]:
 
         model = given.pop("model", "valueflow/control")
         arguments = {"mode": mode} if model == "valueflow/control" else {}
+        arguments |= given.pop("model_args", {})
         (log,) = inspect_eval(
             task,
             model=model,
@@ -100,3 +102,16 @@ def run_inspect(tmp_path: Path) -> Callable[..., Any]:
         return log
 
     return run
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """The folder of a value of one's own with its ruler, under an id that no other test has."""
+    folder = tmp_path / "own"
+    name = re.sub(r"[^a-z0-9]+", "-", tmp_path.name.lower())
+    shutil.copytree(REPOSITORY / "docs" / "examples" / "es" / "loyalty", folder)
+    for file in ("value.yaml", "es-loyalty.jsonl"):
+        text = (folder / file).read_text("utf-8").replace("es/loyalty", f"own/{name}")
+        (folder / file).unlink()
+        (folder / file.replace("es-loyalty", f"own-{name}")).write_text(text, "utf-8")
+    return folder

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import click
 import pytest
 from valueflow_scorers import Judgement, JudgeProfile, load_panel
 from valueflow_scorers._calibrate import stored_profile_path
 from valueflow_scorers._measure import Instrument
 from valueflow_scorers.judges.simulated import SimulatedJudge
 
-from valueflow_tasks.cli import main
+from valueflow_tasks.cli import cli, keeping, main
 
 
 class Ended(NamedTuple):
@@ -50,6 +55,53 @@ def table(text: str) -> dict[str, str]:
     """Two-column tables: first cell -> second cell."""
     rows = [line.strip("│┃ \n").split("│") for line in text.splitlines() if "│" in line]
     return {row[0].strip(): row[1].strip() for row in rows if len(row) == 2}
+
+
+# -- what is left when a command is stopped
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ([], "nothing was kept (--use_cache"),
+        (["--use_cache", "answers"], "answers are in the file of --use_cache"),
+        (["--config", "RUN"], "answers are in the file of --use_cache"),
+    ],
+)
+def test_a_run_that_is_stopped_says_what_is_left(valueflow, monkeypatch, tmp_path, given, words):
+    pytest.importorskip("lm_eval")
+    from lm_eval._cli.harness import HarnessCLI
+
+    monkeypatch.setattr(HarnessCLI, "execute", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    config = tmp_path / "run.yaml"
+    config.write_text("use_cache: answers\n", "utf-8")
+    given = [one.replace("RUN", str(config)) for one in given]
+    found = valueflow("lm-eval", "--tasks", "valueflow_profile", *given)
+    assert found.code == 130
+    assert words in found.err
+    assert "resume" not in found.err
+
+
+@pytest.mark.parametrize(
+    ("kept", "error", "code", "said"),
+    [
+        (None, KeyboardInterrupt(), 130, "interrupted; nothing was kept\n"),
+        ("half of it is kept", KeyboardInterrupt(), 130, "interrupted; half of it is kept\n"),
+        (None, OSError(28, "No space left"), 1, "[Errno 28] No space left\n"),
+        ("half of it is kept", OSError(28, "No space left"), 1,
+         "[Errno 28] No space left; half of it is kept\n"),
+    ],
+)  # fmt: skip
+def test_a_command_that_is_stopped_says_what_is_left(
+    valueflow, monkeypatch, kept, error, code, said
+):
+    def stopped() -> None:
+        with keeping(kept) if kept else nullcontext():
+            raise error
+
+    monkeypatch.setitem(cli.commands, "stopped", click.Command("stopped", callback=stopped))
+    found = valueflow("stopped")
+    assert (found.code, found.err.lstrip("\n")) == (code, f"valueflow: {said}")
 
 
 # -- panels
@@ -146,6 +198,41 @@ def test_the_user_s_folder_of_tasks_is_found_and_ours_too(valueflow, tmp_path, m
     assert chosen[0].include_path == [str(_link.config_folder()), *theirs]
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["--tasks", "nonsense"], "Tasks not found: nonsense"),
+        (["--tasks", "valueflow_profile", "--model", "nonsense"], "model 'nonsense'"),
+        (["--tasks", "valueflow_profile", "--model", "hf"], "'pretrained'"),
+        (["--model", "valueflow-control"], "No tasks specified"),
+        (["--config", "BROKEN"], "Invalid YAML"),
+    ],
+)
+def test_what_the_harness_refuses_is_one_line(valueflow, monkeypatch, tmp_path, given, words):
+    tasks = pytest.importorskip("lm_eval.tasks")
+    ours = partial(tasks.TaskManager, include_defaults=False)  # the others take long to list
+    monkeypatch.setattr(tasks, "TaskManager", ours)
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("tasks: [", "utf-8")
+    found = valueflow("lm-eval", *(str(broken) if one == "BROKEN" else one for one in given))
+    assert found.code == 2
+    told = found.err[found.err.index("valueflow: ") :]
+    assert words in told
+    assert "valueflow lm-eval ls tasks" in told
+
+
+def test_what_breaks_within_the_harness_keeps_its_traceback(valueflow, monkeypatch):
+    pytest.importorskip("lm_eval")
+    from lm_eval._cli.harness import HarnessCLI
+
+    def broken(*_: Any) -> None:
+        raise ValueError("deep inside")
+
+    monkeypatch.setattr(HarnessCLI, "execute", broken)
+    with pytest.raises(ValueError, match=r"^deep inside$"):
+        valueflow("lm-eval", "--tasks", "valueflow_profile")
+
+
 @pytest.mark.slow
 def test_the_harness_s_own_command_line_runs_the_tasks_and_writes_samples(tmp_path):
     pytest.importorskip("lm_eval")
@@ -230,6 +317,24 @@ def test_a_calibration_writes_a_profile_that_measures_a_report_and_a_plot(writte
         assert -1 <= report[name] <= 1
     assert {one["m"] for one in report["sentinels"]} == {3, 20}
     assert all(one["scored"] == 12 for one in report["sentinels"])
+
+
+@pytest.mark.parametrize(("where", "named"), [("-o", "-o /proc/x"), ("profiles", "VALUEFLOW_PROF")])
+def test_a_place_that_cannot_be_written_is_refused_before_a_judge_is_asked(
+    valueflow, model_judge, monkeypatch, where, named
+):
+    monkeypatch.setattr(
+        "valueflow_scorers._judge_report.judge_report", lambda *_, **__: pytest.fail("asked")
+    )
+    given = [word for key, value in model_judge.items() for word in (f"--{key}", value)]
+    if where == "-o":
+        given += ["-o", "/proc/x"]
+    else:
+        monkeypatch.setenv("VALUEFLOW_PROFILES", "/proc/x")
+    found = valueflow("judge", "calibrate", *given, "--windows", 640)
+    assert found.code == 2
+    assert found.err.startswith(f"valueflow: {named}")
+    assert "cannot be written" in found.err
 
 
 @pytest.fixture
@@ -351,6 +456,24 @@ def test_score_measures_a_file_and_prints_a_mean_per_value(valueflow, quick, tmp
     assert len(output.read_text().splitlines()) == 6
 
 
+def test_score_says_once_how_many_texts_were_read_in_part(valueflow, quick, monkeypatch, tmp_path):
+    longest = max(text.text for text in load_panel("svt/power").sentinels)
+    cuts = lambda _, texts: [text == longest for text in texts]  # noqa: E731
+    monkeypatch.setattr(SimulatedJudge, "cuts", cuts, raising=False)
+    monkeypatch.setattr(SimulatedJudge, "reads", "the first word", raising=False)
+    source = tmp_path / "in.jsonl"
+    texts = load_panel("svt/power").sentinels
+    source.write_text("".join(json.dumps({"response": text.text}) + "\n" for text in texts))
+    given = ("score", source, "-o", tmp_path / "out.jsonl", "--value", "svt/power", *quick)
+    for _ in range(2):  # and again by a run that has nothing left to judge
+        told = valueflow(*given).err
+        assert told.count("note: 1 of 6 texts are longer than what judge simulated") == 1
+        assert "(the first word)" in told
+    monkeypatch.undo()
+    (tmp_path / "out.jsonl").unlink()
+    assert "note:" not in valueflow(*given).err
+
+
 def test_score_names_a_bad_line_in_one_line(valueflow, quick, tmp_path):
     source = tmp_path / "in.jsonl"
     source.write_text('{"value": "svt/power", "response": "x"}\n{"value": \n')
@@ -461,7 +584,7 @@ def test_an_interrupted_run_says_how_to_go_on(valueflow, quick, tmp_path, monkey
     source.write_text('{"value": "svt/power", "response": "x"}\n')
     found = valueflow("score", source, "-o", tmp_path / "out.jsonl", *quick)
     assert found.code == 130
-    assert "again to resume" in found.err
+    assert "the same command again goes on from there" in found.err
     assert "Traceback" not in found.err
 
 

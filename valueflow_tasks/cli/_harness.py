@@ -5,10 +5,20 @@ from __future__ import annotations
 import os
 import sys
 from argparse import Namespace
+from traceback import walk_tb
+from typing import Any
 
 import click
+from valueflow_scorers import ValueFlowError
 
-from . import cli
+from . import cli, keeping
+
+_READERS = (
+    "lm_eval._cli.", "lm_eval.config.", "lm_eval.evaluator", "lm_eval.api.registry",
+    "lm_eval.api.model",
+)  # fmt: skip
+"""Modules of the harness that take a command line apart: what these themselves refuse, tasks,
+models and their arguments, is the user's mistake."""
 
 
 @cli.command()
@@ -68,9 +78,38 @@ def lm_eval(arguments: tuple[str, ...]) -> None:
     setup_logging()
     harness = HarnessCLI()
     chosen = harness.parse_args()
-    if not _link.is_linked():
-        _include(chosen, str(_link.config_folder()))
-    harness.execute(chosen)
+    try:
+        if not _link.is_linked():
+            _include(chosen, str(_link.config_folder()))
+        with keeping(_kept(chosen)):
+            harness.execute(chosen)
+    except (ValueError, TypeError) as error:
+        *_, (frame, _) = walk_tb(error.__traceback__)
+        if not str(frame.f_globals["__name__"]).startswith(_READERS):
+            raise
+        raise ValueFlowError(
+            f"lm-eval says: {error} (`valueflow lm-eval ls tasks` lists the tasks, "
+            "`valueflow lm-eval run -h` the options)"
+        ) from None
+
+
+def _kept(chosen: Namespace) -> str:
+    """What is left of a run that is stopped."""
+    if _given(chosen, "use_cache"):
+        return (
+            "no result was kept; the answers are in the file of --use_cache, where the same "
+            "command again finds them"
+        )
+    return "nothing was kept (--use_cache FILE keeps a model's answers)"
+
+
+def _given(chosen: Namespace, name: str) -> Any:
+    """An option, from the command line or else from the file of --config."""
+    from lm_eval.config.evaluate_config import EvaluatorConfig
+
+    if (own := getattr(chosen, name, None)) or not getattr(chosen, "config", None):
+        return own
+    return EvaluatorConfig.load_yaml_config(chosen.config).get(name)
 
 
 def _include(chosen: Namespace, ours: str) -> None:
@@ -78,10 +117,6 @@ def _include(chosen: Namespace, ours: str) -> None:
 
     The harness takes several folders, though its command line has words for one only.
     """
-    from lm_eval.config.evaluate_config import EvaluatorConfig
-
-    theirs = chosen.include_path
-    if not theirs and getattr(chosen, "config", None):
-        theirs = EvaluatorConfig.load_yaml_config(chosen.config).get("include_path")
+    theirs = _given(chosen, "include_path")
     own = [theirs] if isinstance(theirs, str) else list(theirs or [])
     chosen.include_path = [ours, *own]

@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from . import cli
+from . import RESUMES, cli, keeping
 
 if TYPE_CHECKING:
     from ..hives import Evaluation
@@ -29,6 +29,7 @@ def hives() -> None:
               help="A configuration that ships, or a YAML file.")  # fmt: skip
 @click.option("-o", "--output", required=True, type=FOLDER, help="Folder of the run.")
 @click.option("--export", type=OUT, help="Also write HiVES-mini's file, as the judge reads it.")
+@keeping(RESUMES)
 def train(config_name: str, output: Path, export: Path | None) -> None:
     """Train an encoder; the same command again goes on from the last checkpoint.
 

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from valueflow_scorers import ValueFlowError
 
-from . import cli
+from . import JOURNALLED, cli, keeping
+from ._output import check_folder
 
 if TYPE_CHECKING:
     from valueflow_scorers._judge_report import JudgeReport
@@ -47,6 +48,7 @@ def judge() -> None:
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for profile.json, report.json and reliability.png.",
 )
+@keeping(JOURNALLED)
 def calibrate(
     name: str,
     values: str,
@@ -78,27 +80,33 @@ def calibrate(
     wanted = resolve_values(parse_list(values), measurable) or measurable
     panels = [load_panel(value) for value in wanted]
     resolved = resolve_judge(name, panels, journal=journal)
-    console = Console(stderr=True)
-    with console.status(f"calibrating {resolved.name} on {len(panels)} panels"):
-        count = windows or enough_windows(len(panels))
-        report = judge_report(resolved, panels, k=k, windows=count, seed=seed, layout=layout)
-    Console().print(report_table(report))
-    if not resolved.name.startswith(("embedded", "simulated")):
-        if set(wanted) == set(measurable) and count >= CALIBRATION_WINDOWS:
-            stored = stored_profile_path(resolved.name, resolved.prompt_version, k, layout)
-            stored.parent.mkdir(parents=True, exist_ok=True)
-            report.profile.save(stored)
-            said = "filed: profile=auto finds it from now on"
-        else:
-            said = (
-                f"not filed, since profile=auto means all {len(measurable)} panels and "
-                f"{CALIBRATION_WINDOWS} windows or more: keep it with -o DIR, and measure with "
-                "profile=DIR/profile.json"
-            )
-        click.echo(f"profile {report.profile.fingerprint} {said}")
+    count = windows or enough_windows(len(panels))
+    known = resolved.name.startswith(("embedded", "simulated"))
+    filed = None
+    if not known and set(wanted) == set(measurable) and count >= CALIBRATION_WINDOWS:
+        filed = stored_profile_path(resolved.name, resolved.prompt_version, k, layout)
+        check_folder(filed.parent, "VALUEFLOW_PROFILES")
     if output is not None:
         from ..judge_plot import plot_reliability
+        from ..plots import pyplot
 
+        check_folder(output)
+        pyplot()  # refuses if there is none
+    console = Console(stderr=True)
+    with console.status(f"calibrating {resolved.name} on {len(panels)} panels"):
+        report = judge_report(resolved, panels, k=k, windows=count, seed=seed, layout=layout)
+    Console().print(report_table(report))
+    if filed is not None:
+        filed.parent.mkdir(parents=True, exist_ok=True)
+        report.profile.save(filed)
+        click.echo(f"profile {report.profile.fingerprint} filed: profile=auto finds it from now on")
+    elif not known:
+        click.echo(
+            f"profile {report.profile.fingerprint} not filed, since profile=auto means all "
+            f"{len(measurable)} panels and {CALIBRATION_WINDOWS} windows or more: keep it with "
+            "-o DIR, and measure with profile=DIR/profile.json"
+        )
+    if output is not None:
         output.mkdir(parents=True, exist_ok=True)
         report.profile.save(output / "profile.json")
         (output / "report.json").write_text(json.dumps(report.to_dict(), indent=1) + "\n", "utf-8")

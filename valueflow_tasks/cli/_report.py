@@ -22,10 +22,13 @@ from . import cli
 )
 def report(logs: tuple[Path, ...], output: Path) -> None:
     """Turn LOGS (lm-eval results, Inspect logs, score files, folders of them) into one page."""
+    from threadpoolctl import threadpool_limits
+
     from ..analysis import load_runs
     from ..report import write_report
 
-    with collector_at_rest():
+    # Many small products: threads would wait for each other longer than they compute.
+    with collector_at_rest(), threadpool_limits(1, "blas"):
         runs = load_runs(logs)
         page = write_report(runs, output)
     for problem in runs.problems:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -11,15 +13,25 @@ from rich.table import Table
 from valueflow_scorers import ValueFlowError
 
 from ..prompts import METHODS
-from . import cli
+from . import cli, keeping
 from ._dial_table import curve, say
 from ._local_model import answering, load
+from ._output import check_folder
+from ._vectors_given import (
+    check_targets,
+    check_texts,
+    doubt_of,
+    instrument_for,
+    read_doses,
+    resolved,
+)
 
 if TYPE_CHECKING:
     from ..steering import SteeringVector
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _EXISTING = click.Path(exists=True, path_type=Path)
+_FIT_METHODS = ("mean-difference", "pca", "probe", "regression")
 
 
 @cli.group()
@@ -30,8 +42,8 @@ def vectors() -> None:
 @vectors.command()
 @click.option("--model", required=True, help="Hub name, path, or `bundled`.")
 @click.option("--value", "values", required=True, multiple=True, help="Value or theory; repeat.")
-@click.option("--method", default="mean-difference", show_default=True,
-              help="mean-difference, pca, probe or regression.")  # fmt: skip
+@click.option("--method", type=click.Choice(_FIT_METHODS), default=_FIT_METHODS[0],
+              show_default=True, help="How directions are found.")  # fmt: skip
 @click.option("--layers", default="auto", show_default=True, help="auto, or numbers such as 3,5.")
 @click.option("--texts", default="exemplars", show_default=True,
               help="Contrast texts: exemplars, prompts (the model's own answers to prompts for "
@@ -42,6 +54,7 @@ def vectors() -> None:
 @click.option("--judge", default="embedded", show_default=True, help="Judge that measures gains.")
 @answering
 @click.option("-o", "--output", required=True, type=_FOLDER, help="Folder of vectors.")
+@keeping("vectors that are named above are kept, no others")
 def fit(
     model: str,
     values: tuple[str, ...],
@@ -63,22 +76,26 @@ def fit(
     """
     from ..steering.fit import DOSES, fit_vector, save_vector
 
+    # What cannot be done is refused before the model is loaded.
+    asked = resolved(values)
+    grid = DOSES if doses is None else read_doses(doses)
+    check_texts(texts)
+    check_folder(output)
+    instrument = instrument_for(judge, asked)
     loaded = load(model, device, model_args)
-    grid = DOSES if doses is None else _numbers("--doses", doses)
-    instrument = _instrument(judge)
     console = Console(stderr=True)
-    for value in _resolved(values):
+    for value in asked:
         vector, tried = fit_vector(
             loaded,
             value,
             instrument,
-            method=method,  # type: ignore[arg-type]  # checked there, with a better message
+            method=method,  # type: ignore[arg-type]  # one of them, as click has seen
             source=texts,
             sides=sides,
             layers=layers,
             doses=grid,
             batch_size=batch_size,
-            progress=lambda line, value=value: console.print(f"{value}: {line}", highlight=False),  # type: ignore[misc]
+            progress=partial(_progress, console, value),
         )
         best = max(tried, key=lambda one: one.worth)
         click.echo(
@@ -86,8 +103,12 @@ def fit(
             f"per level, gain {best.gain:+.2f} ± {best.stderr:.2f}, "
             f"perplexity x {best.lost_fluency:.2f}, {best.share_unscored:.0%} not scored"
         )
-        if best.gain < 1.96 * best.stderr:
-            click.echo(f"  warning: on development queries the gain of {value} is not clear of 0")
+        if doubt := doubt_of(value, best, tried, texts, sides):
+            click.echo(f"  warning: {doubt}")
+
+
+def _progress(console: Console, value: str, line: str) -> None:
+    console.print(f"{value}: {line}", highlight=False)
 
 
 @vectors.command()
@@ -115,6 +136,7 @@ def fit(
     help="Of the answers; as the steered runs will have it (lm-eval: with top_k=0).",
 )
 @answering
+@keeping("dials that are named above are kept, no others")
 def calibrate(
     folder: Path | None,
     model: str,
@@ -130,23 +152,36 @@ def calibrate(
     model_args: str,
 ) -> None:
     """Measure the dose-response curve of FOLDER's vectors, for `steer=value=intensity`."""
-    from ..steering._answer import Sampling
+    from ..steering._answer import Sampling, short_name
     from ..steering._folder import VectorFolder, dial_file, prompt_dial_file
     from ..steering.calibrate import calibrate_prompts, calibrate_vector
 
     known = None if folder is None else VectorFolder(folder)
     if arm == "vector" and known is None:
         raise ValueFlowError("--arm vector measures vectors: give their FOLDER")
-    asked = _resolved(values) or tuple(known.vectors if known else ())
+    asked = resolved(values) or tuple(known.vectors if known else ())
     if not asked:
         raise ValueFlowError("--arm prompt needs --value, or a FOLDER whose values are meant")
+    check_targets(targets)
     sampling = Sampling(samples, temperature)
+    if known is not None and arm == "vector":
+        fitted = {value: known.vector(value) for value in asked}
+        check_folder(known.folder, "FOLDER")
+    else:
+        dials = prompt_dial_file(short_name(model), asked[0], method).parent
+        check_folder(dials, "VALUEFLOW_DIALS")
+    instrument = instrument_for(judge, asked)
     loaded = load(model, device, model_args)
-    instrument = _instrument(judge)
+    console, missed = Console(stderr=True), False
     for value in asked:
         if arm == "vector" and known is not None:
             dial, trial = calibrate_vector(
-                loaded, known.vector(value), instrument, sampling=sampling, batch_size=batch_size
+                loaded,
+                fitted[value],
+                instrument,
+                sampling=sampling,
+                batch_size=batch_size,
+                progress=partial(_progress, console, value),
             )
             kept = dial_file(known.folder, value)
         else:
@@ -156,9 +191,12 @@ def calibrate(
             kept = prompt_dial_file(dial.model, value, dial.identity)
         dial.save(kept)
         Console().print(curve(dial, trial))
-        for target in targets:
-            say(dial, target)
+        reached = [say(dial, target) for target in targets]
+        missed |= not all(reached)
         click.echo(f"wrote {kept}")
+    if missed:
+        click.echo("valueflow: a target is out of reach, see above; the dial is saved", err=True)
+        sys.exit(1)
 
 
 @vectors.command()
@@ -194,26 +232,3 @@ def _vectors(paths: tuple[Path, ...]) -> list[tuple[Path, SteeringVector]]:
     if not files:
         raise ValueFlowError(f"no *.safetensors in {', '.join(map(str, paths))}")
     return [(file, SteeringVector.load(file)) for file in files]
-
-
-def _resolved(values: tuple[str, ...]) -> tuple[str, ...]:
-    from ..settings import measurable_values
-    from ..theories import resolve_values
-
-    return resolve_values(values, measurable_values())
-
-
-def _instrument(judge: str) -> Any:
-    from ..settings import Settings
-
-    return Settings(judge=judge).instrument()
-
-
-def _numbers(option: str, text: str) -> tuple[float, ...]:
-    try:
-        found = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise ValueFlowError(f"{option} {text!r}: give numbers such as 0.05,0.1") from None
-    if not found or min(found) <= 0:
-        raise ValueFlowError(f"{option} {text!r}: doses are above 0")
-    return found

@@ -7,16 +7,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from inspect_ai.hooks import Hooks, TaskStart, hooks
+from inspect_ai.model import get_model
 from valueflow_scorers._records import fingerprint
 
 from ..prompts import GENERATION, telling
 from ..queries import Query
 from ..settings import Settings
 from ._grader import with_grader
+from ._template import templated
 
 HEADER = "valueflow"
 """Key of the log's metadata under which it stands."""
-_MEASURED = "measured"
+_MEASURED, _TEMPLATE = "measured", "chat_template"
+_ANSWERS_ONLY = "answers_only"
+"""Entry of a header whose answers are judged later, in a study."""
 
 
 def announcement(
@@ -44,6 +48,7 @@ def announcement(
     return {
         "settings": settings.to_dict(),
         _MEASURED: list(values),
+        _TEMPLATE: chat_template,
         "protocol": fingerprint([protocol, *cut]) if cut else protocol,
         "profile": profile.fingerprint,
         "calibrated": profile.calibrated,
@@ -55,7 +60,7 @@ def announcement(
 class Announcer(Hooks):
     """Brings the announcement of our own tasks up to date with the run.
 
-    A task does not know which model will be bound to `grader`, how the model under test will
+    A task does not know which model will be under test or bound to `grader`, how it will
     generate, nor what --limit leaves of the samples: Inspect tells it only when it starts.
     Inspect asks hooks to leave the spec alone, because whatever they change stands in the
     finished log; here that is the purpose, and nothing but our own entry is touched.
@@ -65,7 +70,11 @@ class Announcer(Hooks):
         """State the judge and the protocol that are in force."""
         header = data.spec.metadata or {}
         about = header.get(HEADER)
-        if about is None or _MEASURED not in about:
+        if about is None or not {_MEASURED, _ANSWERS_ONLY} & set(about):
+            return
+        template = templated(get_model())
+        if _ANSWERS_ONLY in about:
+            header[HEADER] = {**about, _TEMPLATE: template}
             return
         settings = Settings.parse(about["settings"])
         ids = [str(name) for name in data.spec.dataset.sample_ids or []]
@@ -73,7 +82,6 @@ class Announcer(Hooks):
         # Inspect merges them in this order: the task's and the eval's win over the model's own.
         model, run = data.spec.model_generate_config, data.plan.config
         generation = telling(model.model_dump(mode="json"), run.model_dump(mode="json"))
-        template = data.spec.model_args.get("chat_template") is not False
         told = announcement(
             with_grader(settings), about[_MEASURED], whole, cut, generation, template
         )

@@ -10,11 +10,13 @@ from inspect_ai.dataset import MemoryDataset
 from ..arms import make_arms
 from ..compose import read_arm
 from ..settings import Settings
+from ._mistakes import told_in_words
 from ._solver import answer_as_specified
 from ._tasks import VERSION, generation_config, make_sample
 
 
 @task
+@told_in_words()
 def valueflow_answers(
     arms: Mapping[str, list[str]],
     method: str = "definition",
@@ -26,7 +28,7 @@ def valueflow_answers(
     Args:
         arms: Values to measure later, by arm: `0`, `svt/power:+2`, `mft/care:-1~svt/power:+2`.
         method: `definition` sentences or `exemplars` in the prompt, or `vector`.
-        queries: `core`, `dev`, `test`, `all`, or a path or pattern.
+        queries: `core`, `dev`, `calibration`, `test`, `all`, or a path or pattern.
         vectors: Folder of fitted vectors, for `method=vector`.
     """
     values = list(dict.fromkeys(value for measure in arms.values() for value in measure))

@@ -31,14 +31,19 @@ class Batcher:
     """Gathers jobs in a thread of its own and runs them batch by batch.
 
     The thread ends when nothing has come for a while and starts again with the next job, so
-    that a model that is done with holds no thread.
+    that a model that is done with holds no thread. Python waits for it before it exits, since a
+    thread that is cut off within torch aborts the process: batches have to end early when all
+    who asked have gone (Ctrl-C).
     """
 
-    def __init__(self, run: Callable[[Hashable, list[Any]], list[Any]], size: int) -> None:
+    def __init__(
+        self, run: Callable[[Hashable, list[Any], Callable[[], bool]], list[Any]], size: int
+    ) -> None:
         """Set up.
 
         Args:
-            run: Generates one batch: kind and contents -> results in the same order.
+            run: Generates one batch: kind and contents -> results in the same order. It is also
+                given a function that says whether nobody waits for them any more.
             size: Most jobs per batch.
         """
         self._run = run
@@ -53,10 +58,14 @@ class Batcher:
         with self._lock:
             self._jobs.put(job)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, daemon=True)
+                self._thread = threading.Thread(target=self._work)
                 self._thread.start()
-        while not job.done.done():
-            await anyio.sleep(_POLL)
+        try:
+            while not job.done.done():
+                await anyio.sleep(_POLL)
+        except BaseException:
+            job.done.cancel()  # nobody waits for it any more
+            raise
         return job.done.result()
 
     def _work(self) -> None:
@@ -81,11 +90,20 @@ class Batcher:
         return found
 
     def _finish(self, kind: Hashable, jobs: list[Job]) -> None:
+        jobs = [job for job in jobs if not job.done.cancelled()]
+        if not jobs:
+            return
         try:
-            results = self._run(kind, [job.content for job in jobs])
+            results = self._run(
+                kind,
+                [job.content for job in jobs],
+                lambda: all(job.done.cancelled() for job in jobs),
+            )
         except BaseException as error:
             for job in jobs:
-                job.done.set_exception(error)
+                if job.done.set_running_or_notify_cancel():
+                    job.done.set_exception(error)
             return
         for job, result in zip(jobs, results, strict=True):
-            job.done.set_result(result)
+            if job.done.set_running_or_notify_cancel():
+                job.done.set_result(result)

@@ -10,6 +10,7 @@ from inspect_ai.scorer import SampleScore, Value, metric
 
 from ..compose import OWN_SETTINGS, compose_arms, composition_metrics, narrowed, plan
 from ..settings import Settings
+from ._mistakes import told_in_words
 from ._scorer import flat, restore
 from ._solver import check_vectors
 from ._tasks import known, make_settings, make_task
@@ -21,7 +22,7 @@ def composition() -> InspectMetric:
 
     def compute(scores: list[SampleScore]) -> Value:
         if not scores:
-            return {}
+            return flat({}, "additivity")
         measured, _ = restore(scores)
         return flat(composition_metrics(measured), "additivity")
 
@@ -29,6 +30,7 @@ def composition() -> InspectMetric:
 
 
 @task
+@told_in_words()
 def valueflow_compose(
     sets: str | None = None,
     targets: str | list[str] | None = None,
@@ -73,7 +75,7 @@ def valueflow_compose(
         compat: `valueflow`: the released evaluator, to compare with.
         target_stderr: Stop asking about an answer once its standard error is this small.
         layout: Of windows: `shuffled`, or `response-last`, which prefix caches make cheaper.
-        queries: `core`, `dev`, `test`, `all`, or a path or pattern.
+        queries: `core`, `dev`, `calibration`, `test`, `all`, or a path or pattern.
         off_target: Also measure steered answers on other values: `none`, `theory`, `all`.
         vectors: Folder of fitted vectors, for `method=vector` with `valueflow/hf/<model>`.
         links: File of `valueflow vidb link`: the log then says that units are linked.

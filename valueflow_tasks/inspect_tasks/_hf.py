@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,8 +12,10 @@ from inspect_ai.model import (
     ChatMessageAssistant,
     GenerateConfig,
     ModelAPI,
+    ModelInfo,
     ModelOutput,
     ModelUsage,
+    set_model_info,
 )
 from inspect_ai.tool import ToolChoice, ToolInfo
 from valueflow_scorers import ValueFlowError
@@ -76,7 +78,9 @@ class SteeredAPI(ModelAPI):
             ValueFlowError: for a bad `steer`, or vectors of another model.
         """
         name = model_name.removeprefix("hf/")
-        self.spec = read_steer(steer, vectors, method, name)
+        self.asked = read_steer(steer, vectors, method, name)
+        """What was asked of the whole run; a dial at 0 steers nothing, and promises."""
+        self.spec = None if self.asked is None or self.asked.is_unsteered else self.asked
         own = "unsteered" if self.spec is None else self.spec.fingerprint
         template = "" if chat_template else ":plain"
         super().__init__(
@@ -91,6 +95,14 @@ class SteeredAPI(ModelAPI):
         self._batches = Batcher(self._generate, self.batch_size)
         with steer_rows(self.loaded.model, [self.spec], self.loaded.library):
             pass  # refuses vectors of another model before anything runs
+        # A model that Inspect knows nothing of it makes once more, to ask for its canonical name.
+        length = getattr(self.loaded.model.config, "max_position_embeddings", None)
+        set_model_info(f"valueflow/{model_name}", ModelInfo(context_length=length))
+
+    @property
+    def tokenizer(self) -> Any:
+        """The model's own; without a chat template where none is to be used."""
+        return self.loaded.tokenizer
 
     def max_connections(self) -> int:
         """As many as fill a batch."""
@@ -160,13 +172,17 @@ class SteeredAPI(ModelAPI):
         # As lm-eval without a chat template: the words alone.
         return "\n\n".join(turn["content"] for turn in turns)
 
-    def _generate(self, kind: Hashable, rows: list[Any]) -> list[Any]:
+    def _generate(self, kind: Hashable, rows: list[Any], unwanted: Callable[[], bool]) -> list[Any]:
         """One batch: (prompt, the same unsteered, spec, sampling) each -> outputs."""
         import torch
 
         prompts, unsteered, specs, samplings = (list(column) for column in zip(*rows, strict=True))
         sampling: Sampling = samplings[0]
         ids, mask = self.loaded.encode(prompts)
+
+        def stopped(rows: Any, *_: Any, **__: Any) -> Any:
+            return torch.full((len(rows),), unwanted(), device=rows.device)
+
         if sampling.seed is not None:
             torch.manual_seed(sampling.seed)
         with (
@@ -179,6 +195,7 @@ class SteeredAPI(ModelAPI):
                 pad_token_id=self.loaded.tokenizer.pad_token_id,
                 return_dict_in_generate=True,
                 output_logits=sampling.logprobs,
+                stopping_criteria=[stopped],
                 **sampling.arguments(self.loaded.tokenizer),
             )
         told = out.sequences[:, ids.shape[1] :]

@@ -17,6 +17,7 @@ from valueflow_scorers import ValueFlowError
 from valueflow_scorers._errors import unknown
 
 from ..controls import check_mode, control_answer
+from ._mistakes import told_in_words
 
 
 class ControlAPI(ModelAPI):
@@ -65,6 +66,7 @@ class ControlAPI(ModelAPI):
 class ValueFlowAPI(ModelAPI):
     """The provider's front door: the model's name says which of its APIs is meant."""
 
+    @told_in_words()
     def __new__(cls, model_name: str, *args: Any, **kwargs: Any) -> ModelAPI:  # type: ignore[misc]
         """An API of another class, which Python then does not initialise a second time.
 

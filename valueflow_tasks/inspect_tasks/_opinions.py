@@ -22,6 +22,7 @@ from ..opinions._plan import Ask, OpinionSettings, Plan, make_plan
 from ..opinions._prompt import letters, opinion_turn, own_order, read_letter
 from ..opinions._survey import Question
 from ..settings import parse_list
+from ._mistakes import told_in_words
 from ._scorer import flat
 from ._tasks import VERSION, known
 
@@ -33,6 +34,7 @@ _MAX_TOKENS = 32
 
 
 @task
+@told_in_words()
 def valueflow_opinions(
     survey: str = OpinionSettings.survey,
     questions: str = OpinionSettings.questions,
@@ -59,7 +61,6 @@ def valueflow_opinions(
     listed = {name: parse_list(one) for name, one in named.items() if one is not None}
     plain = {"survey": survey, "questions": questions, "profile": profile, "answer": answer}
     plan = make_plan(OpinionSettings.parse({**plain, **listed}))
-    names = metric_names(plan)
     return Task(
         dataset=MemoryDataset(
             [_sample(question, ask) for question in plan.questions for ask in plan.asks], name=OWN
@@ -70,10 +71,13 @@ def valueflow_opinions(
         name=OWN,
         version=VERSION,
         metadata={OWN: plan.described()},
-        headline_metric=HeadlineMetric(
-            scorer="chosen_option", metric=HEADLINE if HEADLINE in names else names[0]
-        ),
+        headline_metric=HeadlineMetric(scorer="chosen_option", metric=_headline(plan)),
     )
+
+
+def _headline(plan: Plan) -> str:
+    names = metric_names(plan)
+    return HEADLINE if HEADLINE in names else names[0]
 
 
 def _sample(question: Question, ask: Ask) -> Sample:
@@ -96,7 +100,7 @@ def opinions() -> InspectMetric:
 
     def compute(scores: list[SampleScore]) -> Value:
         if not scores:
-            return {}
+            return flat({}, HEADLINE)
         told = [one.score.metadata or {} for one in scores]
         plan = make_plan(OpinionSettings.parse(told[0]["settings"]))
         drawn: dict[str, dict[str, list[Shares]]] = defaultdict(lambda: defaultdict(list))
@@ -109,12 +113,13 @@ def opinions() -> InspectMetric:
             for name, asks in drawn.items()
         }  # fmt: skip
         found = opinion_metrics(plan, answers)
-        return flat(found, HEADLINE if HEADLINE in found else next(iter(found), ""))
+        return flat(found, _headline(plan))
 
     return compute
 
 
 @scorer(metrics=[opinions()], name="chosen_option")
+@told_in_words()
 def chosen_option(
     survey: str = OpinionSettings.survey,
     questions: str = OpinionSettings.questions,

@@ -19,6 +19,7 @@ from ..side_effects import side_effects, told_from
 from ..steer_request import check_promises
 from ..steering import SteeringSpec
 from ._grader import with_grader
+from ._mistakes import told_in_words
 from ._solver import WHOLE_RUN, check_obeyed
 
 
@@ -30,8 +31,11 @@ def restore(scores: Sequence[SampleScore]) -> tuple[list[Measured], Settings]:
 
 
 def flat(found: Mapping[str, Metric], headline: str) -> Value:
-    """Metrics as one dict; the headline's error stands under `stderr`, as Inspect reads it."""
-    flat: dict[str, str | int | float | bool | None] = {}
+    """Metrics as one dict; the headline's error stands under `stderr`, as Inspect reads it.
+
+    A headline without a number is NaN: were it left out, Inspect would take another metric for it.
+    """
+    flat: dict[str, str | int | float | bool | None] = {headline: math.nan}
     for name, one in sorted(found.items(), key=lambda item: item[0] != headline):
         flat[name] = one.value
         if one.stderr is not None:
@@ -49,7 +53,7 @@ def profile(value_profile: str = "") -> InspectMetric:
 
     def compute(scores: list[SampleScore]) -> Value:
         if not scores:
-            return {}
+            return flat({}, "strength")
         measured, settings = restore(scores)
         seen = {value for one in measured for value in one.estimates}
         values = [value for value in settings.values if value in seen]
@@ -65,7 +69,7 @@ def steering() -> InspectMetric:
 
     def compute(scores: list[SampleScore]) -> Value:
         if not scores:
-            return {}
+            return flat({}, "steerability")
         measured, settings = restore(scores)
         steered = {one.target for one in measured}
         values = [value for value in settings.values if value in steered]
@@ -106,6 +110,7 @@ def intensities() -> InspectMetric:
 
 
 @scorer(metrics=[intensities()], name="anchor_intensity")
+@told_in_words()
 def anchor_intensity(
     judge: str = Settings.judge,
     k: int = Settings.k,

@@ -17,7 +17,7 @@ from ..study._meter import METER
 SPEC = "spec"
 """Key of a sample's own metadata under which its spec stands."""
 WHOLE_RUN = "whole_run"
-"""Key of a sample's own metadata under which the spec stands that steers the whole model."""
+"""Key of a sample's own metadata under which the spec stands that was asked of the whole run."""
 _OBEYED = "obeyed"
 """Key of a sample's own metadata: fingerprint of the spec under which it was answered."""
 _BODY = "valueflow"
@@ -57,7 +57,7 @@ def answer_as_specified() -> Solver:
         own = state.metadata.get("valueflow", {})
         spec = own.get(SPEC)
         api = model.api
-        whole = getattr(api, "spec", None) if getattr(api, "valueflow_specs", False) else None
+        whole = getattr(api, "asked", None) if getattr(api, "valueflow_specs", False) else None
         if whole is not None:
             own[WHOLE_RUN] = whole.to_dict()
         if spec is None:

@@ -23,6 +23,7 @@ from ..queries import Query
 from ..settings import RESULTS_VERSION, Settings, parse_list
 from ..steering._folder import VectorFolder
 from ._grader import with_grader
+from ._mistakes import told_in_words
 from ._scorer import anchor_intensity, steering
 from ._scorer import profile as answered
 from ._solver import SPEC, answer_as_specified, check_vectors
@@ -32,6 +33,7 @@ VERSION = f"{RESULTS_VERSION}-A"
 
 
 @task
+@told_in_words()
 def valueflow_profile(
     judge: str = Settings.judge,
     k: int = Settings.k,
@@ -64,7 +66,7 @@ def valueflow_profile(
         compat: `valueflow`: the released evaluator, to compare with.
         target_stderr: Stop asking about an answer once its standard error is this small.
         layout: Of windows: `shuffled`, or `response-last`, which prefix caches make cheaper.
-        queries: `core`, `dev`, `test`, `all`, or a path or pattern.
+        queries: `core`, `dev`, `calibration`, `test`, `all`, or a path or pattern.
         values: Values or theories; all 32 by default.
         links: File of `valueflow vidb link`: the log then says that units are linked.
         value_profile: File of a value profile as which every answer is to be given; `FILE#NAME`
@@ -81,6 +83,7 @@ def valueflow_profile(
 
 
 @task
+@told_in_words()
 def valueflow_steer(
     theory: str | None = None,
     values: str | list[str] | None = None,
@@ -117,7 +120,7 @@ def valueflow_steer(
         compat: `valueflow`: the released evaluator, to compare with.
         target_stderr: Stop asking about an answer once its standard error is this small.
         layout: Of windows: `shuffled`, or `response-last`, which prefix caches make cheaper.
-        queries: `core`, `dev`, `test`, `all`, or a path or pattern.
+        queries: `core`, `dev`, `calibration`, `test`, `all`, or a path or pattern.
         off_target: Also measure steered answers on other values: `none`, `theory`, `all`.
         vectors: Folder of fitted vectors, for `method=vector` with `valueflow/hf/<model>`; its
             values are the default of `values`.

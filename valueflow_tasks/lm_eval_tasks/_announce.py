@@ -13,10 +13,17 @@ from ..profiles._agreement import described
 from ..settings import Settings
 
 
-def asked(settings: Settings, arms: Sequence[Arm]) -> dict[str, Any]:
-    """Settings, arms and what steered them; known before anything is judged."""
+def asked(settings: Settings, arms: Sequence[Arm], chat_template: bool) -> dict[str, Any]:
+    """Settings, arms and what steered them; known before anything is judged.
+
+    Args:
+        settings: How answers are measured.
+        arms: Ways of steering.
+        chat_template: Whether the harness applies the model's template.
+    """
     return {
         "settings": settings.to_dict(),
+        "chat_template": chat_template,
         **described(settings),
         "version": __version__,
         "arms": [{**arm.asked, "measure": list(arm.measure)} for arm in arms],

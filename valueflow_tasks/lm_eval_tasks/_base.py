@@ -231,7 +231,9 @@ class ValueFlowTask(ConfigurableTask):  # type: ignore[misc]  # lm_eval ships no
 
     def _record_protocol(self) -> None:
         """Leave protocol, profile and intervals in the results file."""
-        said = self.config.metadata["valueflow"] = asked(self.settings, self.arms)
+        said = self.config.metadata["valueflow"] = asked(
+            self.settings, self.arms, self._chat_template
+        )
         if self._predict_only:  # nobody has judged yet
             return
         said |= judged(self.settings, self._values(), self._found)

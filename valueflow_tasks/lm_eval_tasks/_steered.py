@@ -73,7 +73,9 @@ class SteeredHF(HFLM):  # type: ignore[misc]  # lm_eval ships no types
                 "small model that ships"
             )
         name = pretrained if isinstance(pretrained, str) else pretrained.name_or_path
-        self.spec = read_steer(steer, vectors, method, name)
+        self.asked = read_steer(steer, vectors, method, name)
+        """What was asked of the whole run; a dial at 0 steers nothing, and promises."""
+        self.spec = None if self.asked is None or self.asked.is_unsteered else self.asked
         self.library = VectorLibrary()
         if isinstance(pretrained, str):
             pretrained = model_path(pretrained)
@@ -103,7 +105,7 @@ class SteeredHF(HFLM):  # type: ignore[misc]  # lm_eval ships no types
         fingerprint = None if self.spec is None else self.spec.fingerprint
         return {
             **super().get_model_info(),
-            "valueflow_steering": None if self.spec is None else self.spec.to_dict(),
+            "valueflow_steering": None if self.asked is None else self.asked.to_dict(),
             "valueflow_steering_fingerprint": fingerprint,
         }
 
@@ -125,7 +127,13 @@ class SteeredHF(HFLM):  # type: ignore[misc]  # lm_eval ships no types
     def apply_chat_template(
         self, chat_history: list[dict[str, str]], *args: Any, **kwargs: Any
     ) -> str:
-        """As the harness has it, the steering prompt first in the first user turn."""
+        """As the harness has it, the steering prompt first in the first user turn.
+
+        Raises:
+            ValueFlowError: if the model has no chat template.
+        """
+        if not self.tokenizer.chat_template:
+            raise ValueFlowError("the model has no chat template: leave out --apply_chat_template")
         self._templated = True
         turns = [dict(turn) for turn in chat_history]
         for turn in turns:
@@ -161,21 +169,21 @@ class SteeredHF(HFLM):  # type: ignore[misc]  # lm_eval ships no types
         self, requests: Sequence[Instance], specs: Sequence[SteeringSpec | None]
     ) -> None:
         """Refuse steering upon steering, and warn of another ruler than the dial's."""
-        if self.spec is None:
+        if self.asked is None:
             return
-        if any(are_steered(requests, specs)):
+        if self.spec is not None and any(are_steered(requests, specs)):
             raise ValueFlowError(
                 f"the whole model is steered ({self.spec.fingerprint[:8]}) and requests carry "
                 "steering of their own: leave out steer=, or the task that steers"
             )
-        if self.spec.promises and not self._templated and self.tokenizer.chat_template:
+        if self.asked.promises and not self._templated and self.tokenizer.chat_template:
             logger.warning(
                 "the dial asked through the model's chat template, this run does without: its "
                 "interval does not hold; give --apply_chat_template"
             )
         settings = [request.doc["settings"] for request in requests if is_ours(request)]
         for one in {repr(one): one for one in settings}.values():
-            check_promises(self.spec, Settings.parse(one))
+            check_promises(self.asked, Settings.parse(one))
 
     def _surprises(self, contexts: Sequence[str], texts: Sequence[str]) -> list[float | None]:
         # As the harness decides it: by what the text begins with, template or not.

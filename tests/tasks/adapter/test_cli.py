@@ -162,7 +162,8 @@ def test_the_prompts_of_a_model_are_calibrated_for_all_runs(
 ) -> None:
     monkeypatch.setenv("VALUEFLOW_DIALS", str(tmp_path))
     profile = SimpleNamespace(judge="known", fingerprint="0" * 16)
-    monkeypatch.setattr(_vectors, "_instrument", lambda _: SimpleNamespace(judge_profile=profile))
+    ruler = SimpleNamespace(judge_profile=profile)
+    monkeypatch.setattr(_vectors, "instrument_for", lambda *_: ruler)
     monkeypatch.setattr(
         "valueflow_tasks.steering.calibrate.run_trial", lambda *_, **__: KnownTrial()
     )

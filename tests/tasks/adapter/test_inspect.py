@@ -19,9 +19,11 @@ from inspect_ai.model import CachePolicy, GenerateConfig, get_model
 from inspect_ai.solver import generate
 from valueflow_scorers import ValueFlowError
 
+from valueflow_tasks.bundled import bundled_model
 from valueflow_tasks.inspect_tasks import valueflow_profile, valueflow_steer
 from valueflow_tasks.prompts import user_turn
 from valueflow_tasks.steer_request import read_steer
+from valueflow_tasks.steering._answer import load_model
 from valueflow_tasks.steering._folder import VectorFolder
 from valueflow_tasks.steering._surprise import answer_losses
 
@@ -92,6 +94,22 @@ def test_both_harnesses_give_the_same_answers_and_numbers(queries, tmp_path, mon
     assert ours == pytest.approx(theirs, abs=1e-6)
     named = {sample.output.metadata["valueflow_steering"] for sample in log.samples}
     assert named == {found["config"]["valueflow_steering_fingerprint"]}
+
+
+def test_a_model_is_loaded_once(tmp_path, queries, monkeypatch) -> None:
+    loads = []
+
+    def counted(name: str, **given: Any) -> Any:
+        loads.append(name)
+        return load_model(name, **given)
+
+    monkeypatch.setattr("valueflow_tasks.inspect_tasks._hf.load_model", counted)
+    own = tmp_path / "a-model-of-my-own"  # nothing in this process knows it
+    own.symlink_to(bundled_model())
+    log = run(valueflow_profile(queries=queries, values=["svt/power"]), tmp_path,
+              model=f"valueflow/hf/{own}", limit=1, max_tokens=8)  # fmt: skip
+    assert len(answers(log)) == 1
+    assert loads == [str(own)]
 
 
 def test_both_harnesses_agree_on_five_levels_by_vector(queries, folder, tmp_path) -> None:

@@ -413,7 +413,7 @@ def test_a_dial_that_asked_through_the_chat_template_says_so_to_a_run_without(
 ) -> None:
     model = make(steer="svt/power:+2")
     promise = Promise("svt/power", 5.0, 5.0, 4.0, 6.0, 70, "embedded", "0" * 64)
-    model.spec = replace(model.spec, promises=(promise,))
+    model.asked = replace(model.asked, promises=(promise,))
     model.generate_until([ask(QUESTIONS[0])])
     assert "--apply_chat_template" not in caplog.text, "there is none"
     model.tokenizer.chat_template = "{{ messages[0]['content'] }}"

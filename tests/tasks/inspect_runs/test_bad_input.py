@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import pytest
+import rich
+from inspect_ai._util.error import exception_hook
 from inspect_ai.model import get_model
 from valueflow_scorers import ValueFlowError
 
-from valueflow_tasks.inspect_tasks import valueflow_steer
+from valueflow_tasks.inspect_tasks import (
+    anchor_intensity,
+    valueflow_compose,
+    valueflow_opinions,
+    valueflow_profile,
+    valueflow_steer,
+)
 
 POWER = "svt/power"
 
@@ -50,6 +58,27 @@ def test_a_misspelt_setting_is_refused_and_not_ignored(run_inspect, task, name, 
     with pytest.raises(ValueFlowError, match=f"unknown setting '{name}'") as refused:
         run_inspect(f"valueflow_tasks/{task}", task_args={name: "svt"}, limit=1)
     assert nearest in str(refused.value) or task == "valueflow_profile"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: valueflow_profile(k="banana"),
+        lambda: valueflow_compose(sets="[pears]"),
+        lambda: valueflow_opinions(answer="[aloud]"),
+        lambda: anchor_intensity(k="[six]"),
+        lambda: get_model("valueflow/control", mode="[x]", memoize=False),
+    ],
+)
+def test_inspect_prints_a_mistake_without_a_traceback(make, capsys, monkeypatch):
+    monkeypatch.setattr(rich.get_console(), "quiet", False)  # as runs without a display leave it
+    hook = exception_hook()
+    with pytest.raises(ValueFlowError) as refused:
+        make()
+    hook(type(refused.value), refused.value, None)
+    ended = capsys.readouterr()
+    assert ended.out.split() == str(refused.value).split(), "brackets included"
+    assert not ended.err
 
 
 def test_a_setting_that_is_null_is_refused_in_words(quick):

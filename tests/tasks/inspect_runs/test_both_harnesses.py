@@ -40,7 +40,7 @@ def test_both_harnesses_give_the_same_metrics(steered, profiled, quick, run_lm_e
 
 def test_both_harnesses_name_the_same_protocol(steered, quick, run_lm_eval):
     task = "valueflow_steer_svt_power"
-    found = run_lm_eval(task, limit=2, arguments={"apply_chat_template": True}, **quick)
+    found = run_lm_eval(task, limit=2, **quick)
     theirs = found["configs"][task]["metadata"]["valueflow"]["protocol"]
     assert theirs == steered.eval.metadata["valueflow"]["protocol"]
 

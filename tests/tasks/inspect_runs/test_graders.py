@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import nan
 
 import pytest
 from inspect_ai.model import GenerateConfig, get_model
@@ -78,7 +79,7 @@ def test_a_task_that_runs_again_is_announced_anew(quick, run_inspect, header):
     task = valueflow_profile(values=POWER, queries="core", judge=quick["judge"], seed=17)
     announced = dict(task.metadata["valueflow"])
     first = run_inspect(task, limit=1, model_roles={"grader": "vfoffline/knows-power"})
-    again = run_inspect(task)
+    again = run_inspect(task, model="vfoffline/in-own-words")
     assert header(first)["settings"]["judge"] == "ranking:vfoffline/knows-power"
     assert header(again) == task.metadata["valueflow"] == announced
 
@@ -102,5 +103,7 @@ def test_a_grader_that_never_answers_in_order_gives_no_number(run_inspect, metri
     task = valueflow_profile(values=POWER, queries="core", seed=14)
     log = run_inspect(task, limit=1, model_roles={"grader": "vfoffline/babbles"})
     assert log.status == "success", log.error
-    assert metrics(log) == {"refusal": 0, "unscored": 1}
+    assert metrics(log) == pytest.approx(
+        {"strength": nan, "refusal": 0, "unscored": 1}, nan_ok=True
+    )
     assert score_of(log.samples[0]).reason == "grader_failed"

@@ -10,7 +10,7 @@ from inspect_ai.log import read_eval_log
 from inspect_ai.model import GenerateConfig, get_model
 from inspect_ai.solver import generate
 
-from valueflow_tasks.inspect_tasks import valueflow_profile, valueflow_steer
+from valueflow_tasks.inspect_tasks import valueflow_answers, valueflow_profile, valueflow_steer
 from valueflow_tasks.queries import load_queries
 from valueflow_tasks.settings import Settings
 
@@ -24,14 +24,22 @@ def test_the_header_in_the_file_is_that_of_the_run(quick, folder, steered, heade
     first = Settings.parse(header(steered)["settings"]).query_set()[:2]
     assert header(steered)["protocol"] != whole
     assert header(steered)["protocol"] == Settings.parse(header(steered)["settings"]).protocol(
-        [POWER], first, chat_template=True
+        [POWER], first, chat_template=False
     )
 
 
-def test_a_run_of_everything_has_the_protocol_of_the_task(quick, folder, run, header):
+def test_a_run_of_everything_has_the_protocol_of_the_task(quick, run_inspect, header):
     task = valueflow_profile(values=POWER, queries="core", **quick)
     announced = dict(task.metadata["valueflow"])
-    assert header(run(task, folder)) == announced
+    log = run_inspect(task, model="vfoffline/in-own-words")  # behind an API: through a template
+    assert header(log) == announced
+    assert announced["chat_template"] is True
+
+
+def test_answers_that_are_judged_later_say_how_they_were_asked_for(run_inspect, header):
+    task = valueflow_answers({"0": [POWER]}, queries="core")
+    logs = [run_inspect(task, model=m, limit=1) for m in ("valueflow/control", "vfoffline/silent")]
+    assert [header(log)["chat_template"] for log in logs] == [False, True]
 
 
 def test_a_query_that_is_cut_off_within_its_levels_is_no_query_of_the_protocol(

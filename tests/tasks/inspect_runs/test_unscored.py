@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import math
 
-from valueflow_tasks.inspect_tasks import valueflow_profile, valueflow_steer
+import pytest
+from inspect_ai.log import read_eval_log
+
+from valueflow_tasks.inspect_tasks import (
+    composition,
+    opinions,
+    profile,
+    steering,
+    valueflow_profile,
+    valueflow_steer,
+)
+from valueflow_tasks.inspect_tasks._scorer import intensities
 
 POWER = "svt/power"
 
@@ -13,12 +24,21 @@ def test_refusals_are_counted_and_given_no_number(quick, folder, run, metrics, s
     log = run(valueflow_steer(values=POWER, **quick), folder, "refuser", limit=5)
     found = metrics(log)
     assert found["refusal"] == 1
-    assert not {"intensity", "gain", "tracking", "steerability"} & set(found)
+    assert not {"intensity", "gain", "tracking"} & set(found)
+    told = read_eval_log(log.location, header_only=True).results
+    assert told.headline.metric == "steerability", "no other takes its place"
+    assert math.isnan(told.scores[0].metrics["steerability"].value)
     for sample in log.samples:
         one = score_of(sample)
         assert one.reason == "refusal"
         assert math.isnan(one.value["svt_power"])
         assert "refusal" in one.explanation
+
+
+@pytest.mark.parametrize("make", [steering, profile, composition, opinions, intensities])
+def test_a_headline_is_there_from_the_start(make):
+    """Inspect looks for it before the first sample is scored, and warns if it is not there."""
+    assert [math.isnan(number) for number in make()([]).values()] == [True]
 
 
 def test_a_content_filter_s_stop_is_a_refusal_whatever_was_written(
