@@ -46,7 +46,8 @@ def read_steer(
         model: What is steered, as its user names it; finds the dial of its prompts.
 
     Returns:
-        The spec; None if nothing steers (no `steer`, or level 0).
+        The spec; None for no `steer`, and for level 0. Where a dial stands at 0, a spec that
+        steers nothing and holds what the dial promises.
 
     Raises:
         ValueFlowError: for anything else, and as the folder, the dial and the prompts do.
@@ -149,7 +150,7 @@ def prompt_spec(levels: Mapping[str, float], method: str = "definition") -> Stee
     return SteeringSpec(tuple(Target(value, level) for value, level in levels.items()), text)
 
 
-def _dialled(value: str, intensity: float, vectors: str) -> SteeringSpec | None:
+def _dialled(value: str, intensity: float, vectors: str) -> SteeringSpec:
     from .steering.dial import NEW_QUERIES, Dial
 
     folder = VectorFolder(vectors)
@@ -161,13 +162,13 @@ def _dialled(value: str, intensity: float, vectors: str) -> SteeringSpec | None:
             "steer=%s=%+g: the dial's interval is that of a mean over %d queries%s; other answers "
             "have another mean and error", value, intensity, NEW_QUERIES, dial.sampling.told,
         )  # fmt: skip
+    promise = dial.promise(setting)
     if setting.dose == 0:
-        logger.warning(_UNSTEERED, value, intensity, setting.expected)
-        return None
-    return folder.dosed({value: setting.level}, {value: setting.dose}, [dial.promise(setting)])
+        return _unsteered(promise)
+    return folder.dosed({value: setting.level}, {value: setting.dose}, [promise])
 
 
-def _nearest_prompt(value: str, intensity: float, method: str, model: str) -> SteeringSpec | None:
+def _nearest_prompt(value: str, intensity: float, method: str, model: str) -> SteeringSpec:
     """The prompt level whose measured intensity is nearest; which it is, is said."""
     from .steering._answer import short_name
     from .steering.dial import Dial
@@ -191,9 +192,14 @@ def _nearest_prompt(value: str, intensity: float, method: str, model: str) -> St
         promise.low, promise.high, promise.judge,
     )  # fmt: skip
     if setting.level == 0:
-        logger.warning(_UNSTEERED, value, intensity, setting.expected)
-        return None
+        return _unsteered(promise)
     return replace(prompt_spec({value: setting.level}, method), promises=(promise,))
+
+
+def _unsteered(promise: Promise) -> SteeringSpec:
+    """What a dial promises of the model as it is."""
+    logger.warning(_UNSTEERED, promise.value, promise.asked, promise.expected)
+    return SteeringSpec(promises=(promise,))
 
 
 def check_promises(spec: SteeringSpec | None, settings: Settings) -> None:
