@@ -155,7 +155,7 @@ def test_runs_of_other_settings_are_not_compared(
 ) -> None:
     runs = load_runs([inspect_folder, lm_eval_folder])
     told = protocol_differences(runs)
-    assert any(line.startswith("chat template: True in") for line in told)
+    assert any(line.startswith("queries put: all in") for line in told)
     with pytest.raises(ValueFlowError, match="protocol_differences"):
         compare(load_runs(lm_eval_folder), "gain", "model")
 

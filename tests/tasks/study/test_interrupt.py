@@ -20,7 +20,14 @@ from inspect_ai.log import list_eval_logs, read_eval_log_sample_summaries
 
 from valueflow_tasks.inspect_tasks._batches import Batcher
 
-PROGRAM = "import paced_models; from valueflow_tasks.cli import main; main()"
+# Whoever starts the tests in the background has them, and their children, ignore Ctrl-C.
+PROGRAM = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+import paced_models
+from valueflow_tasks.cli import main
+main()
+"""
 COMMAND = [sys.executable, "-c", PROGRAM, "study", "run", "study.yaml", "-o", "out"]
 
 
