@@ -42,7 +42,8 @@ def _measured(
             for value in values:
                 mean = means[value] + (1 if number % 2 else -1) * hard
                 estimates[value] = IntensityEstimate(
-                    mean, noise, value=value, text=f"{number}{arm}", response_id=f"{number}:{arm}",
+                    mean, noise, value=value, response_id=f"{number}:{arm}",
+                    sentences={f"{number}{arm}": 1},
                     log_likelihood=-0.5 * ((GRID - mean) / noise) ** 2, sensitivities=np.zeros(1),
                 )  # fmt: skip
             single = len(targets) == 1
