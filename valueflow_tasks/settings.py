@@ -180,6 +180,7 @@ class Settings:
                 user_turn("{query}"),
                 chat_template,
                 {key: generation[key] for key in sorted(generation)},
+                RESULTS_VERSION,
             ]
         )
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from valueflow_scorers import JudgeProfile, ValueFlowError
 
+from valueflow_tasks import settings
 from valueflow_tasks.prompts import GENERATION
 from valueflow_tasks.queries import load_queries
 from valueflow_tasks.settings import INSTRUMENT, Settings, measurable_values, parse_list
@@ -247,7 +248,7 @@ def test_the_protocol_is_the_same_for_the_same_measurement(profile):
     assert len(_protocol(profile)) == 16
 
 
-def test_everything_that_can_move_a_result_changes_the_protocol(profile, tmp_path):
+def test_everything_that_can_move_a_result_changes_the_protocol(profile, tmp_path, monkeypatch):
     other = tmp_path / "other.json"
     JudgeProfile("simulated:noise=1:text=0", tau=1.1, omegas=(0.1,), calibrated=True).save(other)
     last = tmp_path / "last.json"
@@ -271,6 +272,8 @@ def test_everything_that_can_move_a_result_changes_the_protocol(profile, tmp_pat
         "longer answers": _protocol(profile, generation={**GENERATION, "max_tokens": 320}),
         "temperature": _protocol(profile, generation={**GENERATION, "temperature": 1.0}),
     }
+    monkeypatch.setattr(settings, "RESULTS_VERSION", settings.RESULTS_VERSION + 1)
+    found["another version of the tasks"] = _protocol(profile)
     assert len(set(found.values())) == len(found), found
 
 

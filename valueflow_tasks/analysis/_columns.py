@@ -38,8 +38,8 @@ COLUMNS: Mapping[str, str] = {
     "protocol": "fingerprint of the run's protocol, as logged",
     "value_protocol": "fingerprint of the protocol for this value alone; comparable across tasks "
     "and harnesses",
-    "setting": "fingerprint of the protocol without its values, and of the task's version: rows of "
-    "one setting are comparable, value by value",
+    "setting": "fingerprint of the protocol without its values: rows of one setting are "
+    "comparable, value by value",
     "judge": "the judge's name",
     "profile": "fingerprint of the judge's profile",
     "calibrated": "whether the judge was calibrated; None: unknown",

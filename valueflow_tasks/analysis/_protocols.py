@@ -16,11 +16,11 @@ from ..settings import Settings
 from ._run import Run
 
 Asking = list[Any]
-"""How answers were asked for, as the protocol's fingerprint has it."""
+"""How answers were asked for and made into results, as the protocol's fingerprint has it."""
 
 
 def asking(run: Run) -> Asking | None:
-    """How a run asked for its answers; None: its log does not say."""
+    """How a run asked for its answers, and the tasks' version; None: its log does not say."""
     if run.settings is None or run.chat_template is None:
         return None
     try:
@@ -28,7 +28,7 @@ def asking(run: Run) -> Asking | None:
     except ValueFlowError:  # a file of queries that is not here
         return None
     generation = {key: run.generation[key] for key in sorted(run.generation)}
-    return [queries, user_turn("{query}"), run.chat_template, generation]
+    return [queries, user_turn("{query}"), run.chat_template, generation, run.results_version]
 
 
 def _queries(run: Run, settings: Settings) -> list[Query]:
@@ -41,10 +41,8 @@ def _queries(run: Run, settings: Settings) -> list[Query]:
 def settings_of(runs: Sequence[Run]) -> dict[str, str]:
     """The setting of every run, by its id: what asked, judged and measured alike shares one.
 
-    Runs of two versions of the tasks share none: a new version makes other results of the same
-    answers, under the same protocol. A setting does not say which values were measured. Where
-    runs measured the same value with two versions of its panel, the later ones have a setting of
-    their own.
+    A setting does not say which values were measured. Where runs measured the same value with two
+    versions of its panel, the later ones have a setting of their own.
     """
     rulers: dict[str, dict[str, dict[str, str]]] = {}
     found: dict[str, str] = {}
@@ -75,9 +73,8 @@ def panels_of(run: Run) -> dict[str, str]:
 def _setting(run: Run) -> str:
     asked = asking(run)
     if asked is None or run.settings is None or run.judge_profile is None:
-        return fingerprint([run.protocol, run.results_version]) if run.protocol else run.id
-    design = _design(run.settings)
-    return fingerprint([asked, run.judge_profile, design, run.results_version])
+        return run.protocol or run.id
+    return fingerprint([asked, run.judge_profile, _design(run.settings)])
 
 
 def _design(settings: Settings) -> tuple[Any, ...]:
