@@ -14,7 +14,7 @@ from valueflow_scorers._records import fingerprint
 
 from ..analysis import Answered, Run
 from ..analysis._parts import NOT_JUDGED, ODD, json_lines, targets_of
-from ..settings import Settings
+from ..settings import RESULTS_VERSION, Settings
 from ._meter import METER
 
 _BATCH = 256
@@ -59,6 +59,7 @@ def judge_results(run: Run, knobs: Mapping[str, Any], folder: Path) -> tuple[Pat
         }
     )
     results["configs"] = {run.task: results["configs"][run.task]}
+    results["versions"] = {run.task: float(RESULTS_VERSION)}  # of those who judge
     results["results"] = {run.task: {}}  # totals follow from the samples
     samples = f"samples_{run.task}_{target.stem.removeprefix('results_')}.jsonl"
     arms = [arm_id(targets_of(arm)) for arm in _said(results, run)["arms"]]

@@ -117,6 +117,8 @@ def _metric(task: str) -> Any:
 
 def _describe(log: EvalLog, job: JudgeJob, settings: Settings, identity: str) -> None:
     """Say in the log what it has become."""
+    from ..inspect_tasks._tasks import VERSION
+
     profile = settings.instrument().judge_profile
     generation = telling(
         log.eval.model_generate_config.model_dump(mode="json"),
@@ -126,6 +128,7 @@ def _describe(log: EvalLog, job: JudgeJob, settings: Settings, identity: str) ->
     samples = log.samples or []
     log.eval.task = log.eval.task_display_name = job.task
     log.eval.task_registry_name = f"valueflow_tasks/{job.task}"
+    log.eval.task_version = VERSION  # of those who judge, whoever generated
     log.eval.task_args = log.eval.task_args_passed = _arguments(job, settings)
     log.eval.dataset.name = job.task
     log.eval.dataset.samples = len(samples)

@@ -16,11 +16,17 @@ import pytest
 pytest.importorskip("inspect_ai")
 pytest.importorskip("pandas")
 
-from inspect_ai.log import list_eval_logs, read_eval_log, read_eval_log_sample_summaries
+from inspect_ai.log import (
+    list_eval_logs,
+    read_eval_log,
+    read_eval_log_sample_summaries,
+    write_eval_log,
+)
 from inspect_ai.model import GenerateConfig, ModelAPI, ModelOutput, ModelUsage, modelapi
 from valueflow_scorers import ValueFlowError
 
 from valueflow_tasks.analysis import load_runs, steering
+from valueflow_tasks.settings import RESULTS_VERSION
 from valueflow_tasks.study import estimate, generate, judge, load_study
 from valueflow_tasks.study._meter import METER, BudgetSpentError
 
@@ -165,6 +171,19 @@ def test_another_judge_profile_judges_again(
     assert set(states) == {"written"}
 
 
+def test_answers_of_an_older_version_are_judged_by_the_present_one(
+    study_file: Path, tmp_path: Path
+) -> None:
+    study, folder = load_study(study_file), tmp_path / "out"
+    generate(study, folder)
+    for path in (folder / "answers").rglob("*.eval"):
+        log = read_eval_log(str(path))
+        log.eval.task_version = "1-A"
+        write_eval_log(log, str(path))
+    runs = load_runs(judge(study, folder)).runs
+    assert {run.results_version for run in runs} == {RESULTS_VERSION}
+
+
 def test_other_vectors_under_the_same_name_are_other_content(tmp_path: Path) -> None:
     from valueflow_tasks.study._generate import content_of
     from valueflow_tasks.study._study import Arms
@@ -296,6 +315,26 @@ def test_answers_of_lm_eval_are_judged_later(
     again: list[str] = []
     judge(load_study(path), tmp_path / "out", done=lambda file, state: again.append(state))
     assert again == ["no answers yet", "there"]
+
+
+def test_answers_of_an_older_lm_eval_task_are_judged_by_the_present_one(
+    run_lm_eval: Any, tmp_path: Path, queries: Path
+) -> None:
+    pytest.importorskip("lm_eval")
+    folder = _results(run_lm_eval, tmp_path / "results", queries)
+    (results,) = folder.rglob("results_*.json")
+    content = json.loads(results.read_text("utf-8"))
+    content["versions"] = dict.fromkeys(content["versions"], 1.0)
+    results.write_text(json.dumps(content), "utf-8")
+    assert load_runs(folder).runs[0].results_version == 1
+    path = tmp_path / "study.yaml"
+    path.write_text(
+        f"models: [valueflow/control]\nvalues: [mft/care]\nqueries: {queries}\n"
+        'judges: ["simulated:noise=1"]\ninclude: results\n',
+        "utf-8",
+    )
+    (run,) = load_runs(judge(load_study(path), tmp_path / "out")).runs
+    assert run.results_version == RESULTS_VERSION
 
 
 # -- cost
