@@ -28,7 +28,7 @@ from ._folder import Fitted
 from ._spec import Promise
 from ._trial import Trial
 
-FORMAT = "valueflow-dial-1"
+FORMAT = "valueflow-dial-2"
 DRAWS = 200
 NEW_QUERIES = 70
 """Over how many new queries a stated interval holds: as many as `test` has."""

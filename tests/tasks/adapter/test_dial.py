@@ -303,7 +303,7 @@ def test_files_that_are_no_dials_are_refused(tmp_path: Path) -> None:
         b"{",
         b"[]",
         b"3",
-        b'{"format": "valueflow-dial-1", "colour": 1}',
+        b'{"format": "valueflow-dial-2", "colour": 1}',
         b"\xff\xfe{",
     ):
         path.write_bytes(content)
