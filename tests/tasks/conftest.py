@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from valueflow_scorers import JudgeProfile
@@ -37,6 +38,39 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     path = tmp_path_factory.mktemp("profile") / "profile.json"
     JudgeProfile("simulated:noise=1:text=0", tau=1.0, omegas=(0.1,), calibrated=True).save(path)
     return {"judge": "simulated:noise=1", "profile": str(path)}
+
+
+class Ended(NamedTuple):
+    """What came of a command."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def valueflow(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Ended]:
+    """Run the command in this process: exit code and what was printed.
+
+    valueflow("score", path, "-o", output)
+    """
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments: object) -> Ended:
+        from valueflow_tasks.cli import main
+
+        monkeypatch.setattr(sys, "argv", ["valueflow", *map(str, arguments)])
+        code = 0
+        capsys.readouterr()
+        try:
+            main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        return Ended(code, *capsys.readouterr())
+
+    return run
 
 
 @pytest.fixture

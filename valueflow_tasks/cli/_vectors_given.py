@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from valueflow_scorers import ValueFlowError
 from valueflow_scorers._errors import unknown
-from valueflow_scorers._records import SCALE_END
 
 if TYPE_CHECKING:
     from valueflow_scorers._measure import Instrument
@@ -35,6 +34,18 @@ def instrument_for(judge: str, values: Iterable[str]) -> Instrument:
     return made
 
 
+def check_method(method: str) -> None:
+    """Refuse a way of fitting that is none.
+
+    Raises:
+        ValueFlowError: naming the ways that there are.
+    """
+    from ..steering._directions import FitMethod
+
+    if method not in get_args(FitMethod):
+        raise unknown("fit method", method, get_args(FitMethod))
+
+
 def check_texts(source: str) -> None:
     """Refuse contrast texts that are not there.
 
@@ -53,6 +64,8 @@ def check_targets(targets: Sequence[float]) -> None:
     Raises:
         ValueFlowError: for the first that is no intensity.
     """
+    from valueflow_scorers._records import SCALE_END
+
     for target in targets:
         if not -SCALE_END <= target <= SCALE_END:  # NaN neither
             raise ValueFlowError(

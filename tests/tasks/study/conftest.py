@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import pytest
-
-
-class Ended(NamedTuple):
-    code: int
-    out: str
-    err: str
 
 
 @pytest.fixture
@@ -25,25 +18,11 @@ def queries(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run_study(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Ended]:
-    """`valueflow study run` in this process, into `out`: exit code and what was printed.
+def run_study(tmp_path: Path, valueflow: Callable[..., Any]) -> Callable[..., Any]:
+    """`valueflow study run`, into `out`; see `valueflow`.
 
     run("study.yaml", "--only", "judgements")
     """
-
-    def run(source: str, *options: str) -> Ended:
-        from valueflow_tasks.cli import main
-
-        given = [str(tmp_path / source), "-o", str(tmp_path / "out"), *options]
-        monkeypatch.setattr(sys, "argv", ["valueflow", "study", "run", *given])
-        capsys.readouterr()
-        code = 0
-        try:
-            main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        return Ended(code, *capsys.readouterr())
-
-    return run
+    return lambda source, *options: valueflow(
+        "study", "run", tmp_path / source, "-o", tmp_path / "out", *options
+    )
