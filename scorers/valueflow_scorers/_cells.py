@@ -5,7 +5,8 @@ estimated from the marginal likelihood of its responses under a normal populatio
 ``L(mu, sigma) = prod_i integral L_i(theta) N(theta; mu, sigma) d theta``, with theta on the
 unclipped axis, mu on [-10, 10] and sigma integrated out under a half-Cauchy(2) prior. What
 a judge persistently misreads in a response is part of sigma. Errors of the panel's labels
-are shared by all responses and are added to first order.
+are shared by all responses and are added to first order, and so is what a judge misreads in
+sentences that several responses have in common.
 """
 
 from __future__ import annotations
@@ -125,9 +126,8 @@ class Cell:
         counts = np.ones((1, self.n)) if counts is None else counts
         # Single precision for replicates: their scatter is what is wanted, in a third of the time.
         kind = np.dtype("float32" if len(counts) > 1 else "float64")
-        surface = counts.astype(kind) @ self._log_marginals.astype(kind) + _populations()[1].astype(
-            kind
-        )
+        marginals, log_prior = self._log_marginals.astype(kind), _populations()[1].astype(kind)
+        surface = counts.astype(kind) @ marginals + log_prior
         joint = normalised(surface).reshape(len(counts), len(_SIGMAS), len(SCALE))
         return np.asarray(joint.sum(axis=1), dtype=float)
 

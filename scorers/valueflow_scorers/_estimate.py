@@ -150,7 +150,7 @@ def reestimate(
                 )
         judged[str(number)] = [JudgedWindow.from_dict(window) for window in entry["windows"]]
     sentences = {
-        str(number): dict(entry.get("sentences", {})) for number, entry in enumerate(saved)
+        str(number): entry.get("sentences", _NO_SENTENCES) for number, entry in enumerate(saved)
     }
     fresh = estimate(panel, profile, judged, sentences)
     return [
