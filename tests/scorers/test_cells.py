@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 from valueflow_scorers import Cell, JudgeProfile, ValueFlowError, cell_mean
+from valueflow_scorers._plackett_luce import SCALE
+from valueflow_scorers._posterior import moments
 
 NOISY = JudgeProfile("planted", tau=2.3, omegas=(0.0,))
 
@@ -133,6 +135,22 @@ def test_the_same_sentences_in_other_orders_are_copies(make_panel, read):
     [one] = read(make_panel(), readings[:1])
     assert shuffled.stderr > 0.8 * one.stderr
     assert apart.stderr < 0.3 * one.stderr
+
+
+def test_copies_are_no_evidence_either_where_some_may_not_belong(make_panel, read):
+    """A mixture, as value profiles take it."""
+    readings, shares = [(3.0, 2.0)] * 30, np.full(30, 0.9)
+    background = np.full(len(SCALE), 1 / len(SCALE))
+    copies = {f"r{i}": "same" for i in range(30)}
+    errors = []
+    for texts in (copies, None):
+        cell = Cell(read(make_panel(), readings, texts=texts))
+        believed = cell.mixture_posterior(shares, background)
+        assert believed.sum() == pytest.approx(1)
+        errors.append(float(moments(believed[None])[1][0]))
+    same, apart = errors
+    assert apart < 0.6
+    assert same == pytest.approx(2.0, abs=0.2), "that of one reading"
 
 
 def test_a_mean_scatters_as_its_error_says_where_texts_share_sentences(make_panel, read):

@@ -165,6 +165,19 @@ def test_answers_to_one_query_are_no_independent_draws() -> None:
     assert stated == pytest.approx(np.std([point for point, _, _ in found]), rel=0.3)
 
 
+def test_a_dose_where_all_answers_are_one_text_promises_what_the_judge_will_read_again() -> None:
+    """However badly it reads that text, it reads it alike in the answers to new queries."""
+    trial = noisy_trial(4, 0, 0.0, 0.0)
+    one = replace(
+        trial.measured[0.0][0].estimates["svt/power"], misreading=3.0, sentences={"same": 9}
+    )
+    told = [Measured(own.query_id, None, 0.0, False, {"svt/power": one})
+            for own in trial.measured[0.0]]  # fmt: skip
+    point, error, means = replace(trial, measured={0.0: told}).mean(0.0, 50)
+    assert error == pytest.approx(3.0, abs=0.1)
+    assert means == pytest.approx(np.full(50, point), abs=1e-3)
+
+
 def test_every_query_is_answered_as_often_as_asked() -> None:
     loaded = load_model("bundled", device="cpu")
     queries = load_queries("dev")[:2]

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from valueflow_scorers import ValueFlowError
+from valueflow_scorers._sentences import sentence_words
 
 from valueflow_tasks.analysis import COLUMNS, load_runs, steering
 from valueflow_tasks.analysis._frame import tidy
@@ -110,6 +111,7 @@ def test_a_missing_profile_is_named_and_saved_numbers_stand_in(inspect_folder: P
     row = int(other.frame.index[0])
     (one,) = other.estimates([row])
     assert one.intensity == other.frame.intensity[row]
+    assert one.sentences == sentence_words(other.frame.response[row]), "its errors are shared"
     assert "0000000000000000" in str(next(iter(other.inexact.values())))
 
 
@@ -294,6 +296,8 @@ ODD_ROWS: dict[str, Callable[[Any], Any]] = {
     "intensity": lambda row: with_estimate(row, intensity="9"),
     "no number": lambda row: with_estimate(row, intensity=float("nan")),
     "failures": lambda row: with_estimate(row, failures=3),
+    "sentences": lambda row: with_estimate(row, sentences=["a"]),
+    "words": lambda row: with_estimate(row, sentences={"0123456789": 0}),
     "measure": lambda row: with_record(row, measure=5),
     "targets": lambda row: with_record(row, targets=[1]),
     "level": lambda row: with_record(row, level=float("inf"), target="mft/care"),

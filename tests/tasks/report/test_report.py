@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -11,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
+from threadpoolctl import threadpool_info, threadpool_limits
 from valueflow_scorers import ValueFlowError
 
 from valueflow_tasks.report import write_report
@@ -376,23 +377,35 @@ def test_the_page_refers_to_columns_that_are_there(page: str, report: Path) -> N
     assert "setting" in header
 
 
-def test_a_damaged_log_is_named_and_the_rest_reported(logs: Path, tmp_path: Path) -> None:
-    import shutil
-
-    from valueflow_tasks.cli import (
-        _report,  # noqa: F401  adds the command
-        cli,
-    )
-
+def test_a_damaged_log_is_named_and_the_rest_reported(
+    logs: Path, tmp_path: Path, valueflow: Any
+) -> None:
     folder = Path(shutil.copytree(logs, tmp_path / "logs"))
     broken = sorted(folder.glob("*steer*.eval"))[0]
     broken.write_bytes(broken.read_bytes()[:4000])
-    done = CliRunner().invoke(cli, ["report", str(folder), "-o", str(tmp_path / "out")])
-    assert done.exit_code == 0, done.output
-    assert f"left out: {broken}" in done.output
+    done = valueflow("report", folder, "-o", tmp_path / "out")
+    assert done.code == 0, done.err
+    assert f"left out: {broken}" in done.err
     page = (tmp_path / "out" / "index.html").read_text("utf-8")
     assert "1 problem with the files" in page
     assert broken.name in page
+
+
+def test_small_products_wait_for_no_threads(
+    logs: Path, tmp_path: Path, valueflow: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[int] = []
+
+    def written(runs: Any, folder: Path) -> Path:
+        found.extend(one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas")
+        return write_report(runs, folder)
+
+    monkeypatch.setattr("valueflow_tasks.report.write_report", written)
+    with threadpool_limits(2, "blas"):
+        done = valueflow("report", logs, "-o", tmp_path / "out")
+    assert done.code == 0, done.err
+    assert found, "no BLAS was seen"
+    assert set(found) == {1}
 
 
 def test_a_report_is_a_folder(runs: Any, tmp_path: Path) -> None:
