@@ -24,6 +24,7 @@ from ._vectors_given import (
     doubt_of,
     instrument_for,
     read_doses,
+    read_layers,
     resolved,
 )
 
@@ -79,6 +80,7 @@ def fit(
     # What cannot be done is refused before the model is loaded.
     asked = resolved(values)
     grid = DOSES if doses is None else read_doses(doses)
+    chosen = read_layers(layers)
     check_method(method)
     check_texts(texts)
     check_folder(output)
@@ -93,7 +95,7 @@ def fit(
             method=method,  # type: ignore[arg-type]  # checked above
             source=texts,
             sides=sides,
-            layers=layers,
+            layers=chosen,
             doses=grid,
             batch_size=batch_size,
             progress=partial(_progress, console, value),

@@ -88,6 +88,20 @@ def read_doses(text: str) -> tuple[float, ...]:
     return found
 
 
+def read_layers(text: str) -> tuple[int, ...] | None:
+    """The numbers of `--layers`; None for `auto`.
+
+    Raises:
+        ValueFlowError: for anything else.
+    """
+    if text == "auto":
+        return None
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise ValueFlowError(f"--layers {text!r}: give auto, or numbers such as 3,5") from None
+
+
 def doubt_of(value: str, best: Tried, tried: Iterable[Tried], texts: str, sides: str) -> str:
     """Why a vector may not steer, and what to try; empty where nothing says so.
 

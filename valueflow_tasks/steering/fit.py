@@ -20,6 +20,7 @@ from ._capture import Activations, capture
 from ._contrast import Contrast, contrast_texts, refuse_test_queries
 from ._directions import FitMethod, directions, separation
 from ._folder import DOSE, Fitted, against_file, dial_file, vector_file
+from ._layers import find_decoder
 from ._spec import SteeringSpec, Target, VectorDose
 from ._trial import Condition, run_trial
 from ._vector import SteeringVector
@@ -31,7 +32,7 @@ SIDES = ("one", "two")
 texts to the supporting and to the opposing ones. Two are needed where a model that is neutral has
 nothing of the value in mind: a change of sign then has nothing to act on."""
 CANDIDATES = 3
-"""How many layers are tried with `layers="auto"`: those that tell left-out texts apart best."""
+"""How many layers are tried by default: those that tell left-out texts apart best."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def fit_vector(
     method: FitMethod = "mean-difference",
     source: str = "exemplars",
     sides: str = "one",
-    layers: str | Sequence[int] = "auto",
+    layers: Sequence[int] | None = None,
     doses: Sequence[float] = DOSES,
     queries: Sequence[Query] | None = None,
     batch_size: int = 32,
@@ -83,7 +84,7 @@ def fit_vector(
         method: How directions are found.
         source: Contrast texts, see `contrast_texts`.
         sides: `one` or `two`, see `SIDES`.
-        layers: `auto`, or the layers to try.
+        layers: To try; by default those that tell left-out texts apart best.
         doses: Coefficients per level to try, in residual norms.
         queries: Development queries; all 30 by default.
         batch_size: Rows per batch.
@@ -100,6 +101,7 @@ def fit_vector(
         raise unknown("number of sides", sides, SIDES)
     asked = tuple(queries) if queries is not None else load_queries("dev")
     refuse_test_queries(asked)
+    _check_layers(loaded, layers or ())
     contrast = contrast_texts(loaded, value, source, asked)
     progress(f"reading {len(contrast.texts)} texts")
     read = capture(loaded, contrast.turns, contrast.texts, batch_size=batch_size)
@@ -113,7 +115,7 @@ def fit_vector(
         ]
         return Fitted(*vectors)
 
-    for layer in _layers(layers, apart):
+    for layer in layers or _telling(apart):
         made = made_at(layer, {})
         for dose in doses:
             tried.append(_try(loaded, made, dose, asked, instrument, batch_size))
@@ -159,20 +161,18 @@ def _labels(levels: Sequence[float], sides: str) -> list[list[float]]:
     ]
 
 
-def _layers(layers: str | Sequence[int], apart: FloatArray) -> list[int]:
-    depth = len(apart)
-    if layers == "auto":
-        # The last layer is left out: nothing reads it but the head.
-        inner = range(depth - 1) if depth > 1 else range(depth)
-        return sorted(sorted(inner, key=lambda layer: -apart[layer])[:CANDIDATES])
-    try:
-        chosen = [int(one) for one in (layers.split(",") if isinstance(layers, str) else layers)]
-    except ValueError:
-        raise ValueFlowError(f"layers={layers!r}: give auto, or numbers such as 3,5") from None
-    for layer in chosen:
+def _check_layers(loaded: Loaded, layers: Sequence[int]) -> None:
+    depth = len(find_decoder(loaded.model).layers)
+    for layer in layers:
         if not 0 <= layer < depth:
             raise ValueFlowError(f"layer {layer}: the model has layers 0 to {depth - 1}")
-    return chosen
+
+
+def _telling(apart: FloatArray) -> list[int]:
+    """The layers that tell texts apart best; the last is left out, since only the head reads it."""
+    depth = len(apart)
+    inner = range(depth - 1) if depth > 1 else range(depth)
+    return sorted(sorted(inner, key=lambda layer: -apart[layer])[:CANDIDATES])
 
 
 def _vector(

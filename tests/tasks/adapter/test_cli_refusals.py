@@ -41,6 +41,7 @@ def run(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         ((*FIT, "--value", "bogus"), "unknown theory 'bogus'"),
         ((*FIT, "--doses", "nan"), "--doses 'nan'"),
         ((*FIT, "--doses", "0.1,inf"), "above 0 and finite"),
+        ((*FIT, "--layers", "x"), "--layers 'x': give auto, or numbers such as 3,5"),
         ((*FIT, "--texts", "exemplar"), "did you mean exemplars"),
         ((*FIT, "--texts", "nowhere.jsonl"), "FILE.jsonl"),
         ((*FIT, "--judge", "embeded"), "embedded"),

@@ -204,6 +204,14 @@ def test_test_queries_are_refused(loaded) -> None:
         fit_vector(loaded, "svt/power", instrument, queries=load_queries("core")[:2])
 
 
+def test_a_layer_that_is_not_there_is_refused_before_texts_are_read(
+    loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("valueflow_tasks.steering.fit.contrast_texts")
+    with pytest.raises(ValueFlowError, match=r"layer 9: the model has layers 0 to 4"):
+        fit_vector(loaded, "svt/power", Settings().instrument(), layers=[1, 9])
+
+
 def test_fit_keeps_what_it_tried_and_is_ready_for_use(loaded, tmp_path: Path) -> None:
     queries = load_queries("dev")[:4]
     fitted, tried = fit_vector(
