@@ -95,8 +95,9 @@ class Trial:
         """Mean intensity at a dose, its standard error, and bootstrap means over queries.
 
         Label error of the panel is not in the error: it is shared by all doses. The bootstrap means
-        scatter as means over other queries would, read by the same judge: where all answers are one
-        text they do not, however badly the judge reads it; the error then says how badly.
+        scatter as means over other queries of the same kinds would, read by the same judge: where
+        all answers are one text they do not, however badly the judge reads it; the error then says
+        how badly.
 
         Args:
             dose: One of `doses`.
@@ -108,19 +109,11 @@ class Trial:
         scored = self._scored(dose)
         cell = Cell([estimate for _, estimate in scored])
         point = float(cell.means(np.ones((1, cell.n)))[0])
-        rng = np.random.default_rng(_SEED)
         # Queries are drawn with all their answers, and the same ones at every dose.
         place = {query.id: place for place, query in enumerate(self.queries)}
-        share = np.full(len(place), 1 / len(place))
-        drawn = rng.multinomial(len(place), share, size=max(draws, 200))
-        weights = drawn[:, [place[query] for query, _ in scored]]
-        n = len({query for query, _ in scored})
-        means = np.asarray(cell.means(weights.astype(float)), dtype=float)
-        spread = float(means.var()) * n / max(1, n - 1)
-        error = float(np.sqrt(max(spread, float(cell.measurement_variance))))
-        # The bootstrap alone falls short of what new queries do.
-        if spread > 0:
-            means = point + (means - means.mean()) * (np.sqrt(spread) / means.std())
+        drawn = _drawn([query.kind for query in self.queries], max(draws, 200))
+        means = cell.means(drawn[:, [place[query] for query, _ in scored]])
+        error = float(np.sqrt(max(float(means.var()), cell.measurement_variance)))
         return point, error, means[:draws]
 
     def loss(self, dose: float) -> float:
@@ -131,6 +124,27 @@ class Trial:
     def share_unscored(self, dose: float) -> float:
         """Share of the answers at a dose that have no number."""
         return 1 - len(self.estimates(dose)) / len(self.measured[dose])
+
+
+def _drawn(kinds: Sequence[str], draws: int) -> FloatArray:
+    """How much each query weighs in each bootstrap replicate, [draws, queries].
+
+    One fewer than there are is drawn of each kind, and weighs as much more: means over new queries
+    scatter so, while drawing as many as there are falls short by ``(n - 1) / n`` (Rao and Wu, 1988,
+    https://doi.org/10.1080/01621459.1988.10478591). Kinds with a single query tell nothing of their
+    scatter: all queries are then of one kind.
+    """
+    named = np.array(kinds)
+    _, numbers, sizes = np.unique(named, return_inverse=True, return_counts=True)
+    if sizes.min() < 2:
+        numbers, sizes = np.zeros(len(named), dtype=int), np.array([len(named)])
+    rng = np.random.default_rng(_SEED)
+    weights = np.empty((draws, len(named)))
+    for number, size in enumerate(sizes.tolist()):
+        kept = max(1, size - 1)
+        counts = rng.multinomial(kept, np.full(size, 1 / size), size=draws)
+        weights[:, numbers == number] = counts * (size / kept)
+    return weights
 
 
 def _intensity(record: Measured, value: str) -> float | None:

@@ -2,10 +2,10 @@
 
 The dose-response curve is measured on calibration queries, made monotone (isotonic regression
 over the doses, each mean weighted by its precision), and inverted by linear interpolation. The
-stated interval is that of the mean over `n` new queries at the dose, with as many answers each:
-the curve's own error, from bootstrap curves fitted in the same way, the spread of new queries, and
-how far the curve may bend between two doses (as if anything up to that were as likely), with the
-quantile of Student's t for as many queries as the curve was measured on.
+stated interval is that of the mean over `n` new queries of the same kinds at the dose, with as
+many answers each: the curve's own error, from bootstrap curves fitted in the same way, the spread
+of new queries, and how far the curve may bend between two doses (as if anything up to that were as
+likely), with the quantile of Student's t for as many queries as the curve was measured on.
 Error of the panel's labels is not in it: the same ruler that made the dial reads the answer.
 """
 
@@ -29,7 +29,7 @@ from ._spec import Promise
 from ._trial import Trial
 
 FORMAT = "valueflow-dial-2"
-DRAWS = 200
+DRAWS = 1000
 NEW_QUERIES = 70
 """Over how many new queries a stated interval holds: as many as `test` has."""
 MOST_UNSCORED = 0.5

@@ -132,12 +132,17 @@ def test_a_curve_may_bend_between_doses_and_not_at_them() -> None:
         assert 0.5 * off < bend(doses, parabola, dose) < 2.01 * off
 
 
-def noisy_trial(samples: int, seed: int, between: float, within: float) -> Trial:
-    """Thirty queries; intensities scatter between them and among the answers to each."""
+def noisy_trial(
+    samples: int, seed: int, between: float, within: float, kinds: int = 1, apart: float = 0.0
+) -> Trial:
+    """Thirty queries; intensities scatter between them and among the answers to each.
+
+    Those of one kind are so many points apart from those of the next.
+    """
     rng = np.random.default_rng(seed)
     measured = []
     for place in range(30):
-        own = between * rng.normal()
+        own = between * rng.normal() + apart * (place % kinds - (kinds - 1) / 2)
         for number in range(samples):
             seen = own + within * rng.normal()
             estimate = IntensityEstimate(
@@ -147,7 +152,7 @@ def noisy_trial(samples: int, seed: int, between: float, within: float) -> Trial
                 sensitivities=np.zeros(1), label_covariance=np.zeros((1, 1)),
             )  # fmt: skip
             measured.append(Measured(str(place), None, 0.0, False, {"svt/power": estimate}))
-    queries = tuple(Query(str(i), "?", "test", "dev") for i in range(30))
+    queries = tuple(Query(str(i), "?", f"kind {i % kinds}", "dev") for i in range(30))
     texts = [""] * len(measured)
     return Trial("svt/power", queries, {0.0: texts}, {0.0: [0.0] * len(texts)}, {0.0: measured},
                  Sampling(samples, 1.0))  # fmt: skip
@@ -163,6 +168,21 @@ def test_answers_to_one_query_are_no_independent_draws() -> None:
     found = [noisy_trial(4, seed, 5.0, 1.0).mean(0.0) for seed in range(60)]
     stated = np.mean([error for _, error, _ in found])
     assert stated == pytest.approx(np.std([point for point, _, _ in found]), rel=0.3)
+
+
+@pytest.mark.parametrize(("kinds", "apart"), [(1, 0.0), (3, 3.0), (15, 0.4)])
+def test_new_queries_are_of_the_same_kinds(kinds: int, apart: float) -> None:
+    """How far kinds are apart is no scatter, and few queries of a kind state no less of it."""
+    found = [noisy_trial(1, seed, 1.5, 0.5, kinds, apart).mean(0.0) for seed in range(100)]
+    stated = np.sqrt(np.mean([error**2 for _, error, _ in found]))
+    assert stated == pytest.approx(np.std([point for point, _, _ in found]), rel=0.15)
+
+
+def test_kinds_of_one_query_each_are_one_kind() -> None:
+    alone = noisy_trial(1, 0, 1.5, 0.5, kinds=30)
+    together = replace(alone, queries=tuple(replace(own, kind="") for own in alone.queries))
+    assert alone.mean(0.0)[1] == together.mean(0.0)[1]
+    assert alone.mean(0.0)[1] > 1.5 / np.sqrt(30) * 0.8
 
 
 def test_a_dose_where_all_answers_are_one_text_promises_what_the_judge_will_read_again() -> None:
