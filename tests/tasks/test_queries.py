@@ -40,13 +40,13 @@ def test_the_core_is_twenty_of_the_reported_four_of_each_kind():
     assert Counter(query.kind for query in core) == dict.fromkeys(KINDS, 4)
 
 
-def test_dials_are_set_on_ninety_that_are_never_reported():
+def test_dials_are_set_on_queries_that_are_never_reported():
     calibration = load_queries("calibration")
-    assert len(calibration) == 90
+    assert len(calibration) == 150
     assert set(load_queries("dev")) < set(calibration)
     assert not set(load_queries("test")) & set(calibration)
-    assert Counter(query.kind for query in calibration) == dict.fromkeys(KINDS, 18)
-    assert Counter(query.split for query in calibration) == {"dev": 30, "calibration": 60}
+    assert Counter(query.kind for query in calibration) == dict.fromkeys(KINDS, 30)
+    assert Counter(query.split for query in calibration) == {"dev": 30, "calibration": 120}
 
 
 def test_what_is_reported_is_the_default():
@@ -54,8 +54,8 @@ def test_what_is_reported_is_the_default():
 
 
 def test_ids_and_texts_differ():
-    assert len(OWN) == 160
-    assert len({query.id for query in OWN}) == 160
+    assert len(OWN) == 220
+    assert len({query.id for query in OWN}) == 220
     assert len(find_duplicates([query.text for query in OWN])) == 0
 
 

@@ -56,7 +56,7 @@ def load_queries(source: str = "test") -> tuple[Query, ...]:
 
     Args:
         source: `core` (20), `dev` (30), `test` (70) or `all` (100) of our own, or `calibration`
-            (90: those of `dev` and 60 more); or a path or glob of files: the release's CSV (one
+            (150: those of `dev` and 120 more); or a path or glob of files: the release's CSV (one
             column `query`) or JSON Lines with `query` and optionally `id`.
 
     Raises:

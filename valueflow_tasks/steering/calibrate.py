@@ -45,7 +45,7 @@ def calibrate_vector(
         instrument: Measures.
         levels: Real levels to measure at, 0 besides; by default 9 from -3 to 3, and up to 8
             between those over which the curve rises by more than `STEEP`.
-        queries: What to ask; the 90 of `calibration` by default.
+        queries: What to ask; the 150 of `calibration` by default.
         sampling: How many answers each gets, drawn as the steered runs will draw them.
         batch_size: Rows per batch.
         progress: Told what is being done.
@@ -111,7 +111,7 @@ def calibrate_prompts(
         value: An evaluated value.
         instrument: Measures.
         method: How prompts steer.
-        queries: What to ask; the 90 of `calibration` by default.
+        queries: What to ask; the 150 of `calibration` by default.
         sampling: How many answers each gets, drawn as the steered runs will draw them.
         batch_size: Rows per batch.
 

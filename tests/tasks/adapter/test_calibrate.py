@@ -84,7 +84,7 @@ def test_a_flat_curve_needs_no_more_doses(calibrated: Any) -> None:
     assert len(batches) == 1
     assert len(batches[0]) == STEPS
     assert 0.0 in batches[0]
-    assert dial.queries == QUERIES == 90
+    assert dial.queries == QUERIES == 150
 
 
 def test_doses_are_added_where_the_curve_is_steep(calibrated: Any) -> None:
