@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from valueflow_scorers import IntensityEstimate
@@ -111,7 +111,7 @@ class Trial:
         point = float(cell.means(np.ones((1, cell.n)))[0])
         # Queries are drawn with all their answers, and the same ones at every dose.
         place = {query.id: place for place, query in enumerate(self.queries)}
-        drawn = _drawn([query.kind for query in self.queries], max(draws, 200))
+        drawn = _drawn(tuple(query.kind for query in self.queries), max(draws, 200))
         means = cell.means(drawn[:, [place[query] for query, _ in scored]])
         error = float(np.sqrt(max(float(means.var()), cell.measurement_variance)))
         return point, error, means[:draws]
@@ -126,7 +126,8 @@ class Trial:
         return 1 - len(self.estimates(dose)) / len(self.measured[dose])
 
 
-def _drawn(kinds: Sequence[str], draws: int) -> FloatArray:
+@lru_cache(maxsize=4)  # the same for all doses
+def _drawn(kinds: tuple[str, ...], draws: int) -> FloatArray:
     """How much each query weighs in each bootstrap replicate, [draws, queries].
 
     One fewer than there are is drawn of each kind, and weighs as much more: means over new queries
