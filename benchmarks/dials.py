@@ -28,7 +28,7 @@ from valueflow_scorers._records import FloatArray
 from valueflow_tasks.queries import Query, load_queries
 from valueflow_tasks.steering import calibrate
 from valueflow_tasks.steering._answer import GREEDY, Loaded
-from valueflow_tasks.steering._trial import _drawn
+from valueflow_tasks.steering._trial import drawn_within, kinds_of
 from valueflow_tasks.steering.dial import NEW_QUERIES, Dial
 
 CASES = {"smooth": (0.4, 0.25), "steep": (0.1, 0.1), "leap": (0.02, 0.02)}
@@ -70,6 +70,11 @@ class PlainTrial:
     sampling = GREEDY
 
     @property
+    def kinds(self) -> tuple[int, ...]:
+        """As of a `Trial`."""
+        return kinds_of(self.queries)
+
+    @property
     def doses(self) -> tuple[float, ...]:
         """In ascending order."""
         return tuple(sorted(self.rows))
@@ -81,7 +86,7 @@ class PlainTrial:
     def mean(self, dose: float, draws: int) -> tuple[float, float, FloatArray]:
         """As `Trial.mean`."""
         row = self.rows[dose]
-        weights = _drawn(tuple(query.kind for query in self.queries), draws)
+        weights = drawn_within(self.kinds, draws)
         means = weights @ row / weights.sum(axis=1)
         return float(row.mean()), float(means.std()), means
 

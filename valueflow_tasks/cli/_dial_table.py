@@ -20,14 +20,14 @@ def curve(dial: Dial, trial: Trial) -> Table:
 
     asked = f"{dial.queries} queries{dial.sampling.told}"
     table = Table(title=f"{dial.value}, {dial.arm} arm, {asked}, {dial.judge}")
-    for heading in ("level", "dose", "intensity", "± stderr", "curve", "perplexity", "distinct-2",
+    for heading in ("level", "dose", "intensity", "± queries", "curve", "perplexity", "distinct-2",
                     "unscored"):  # fmt: skip
         table.add_column(heading, justify="right")
-    rows = zip(dial.doses, dial.means, dial.stderrs, dial.curve, strict=True)
-    for dose, mean, error, fitted in rows:
+    rows = zip(dial.doses, dial.means, dial.scatters, dial.curve, strict=True)
+    for dose, mean, scatter, fitted in rows:
         distinct = [distinct_n(text) for text in trial.answers[dose]]
         table.add_row(
-            f"{dose / dial.dose_per_level:+.1f}", f"{dose:+.3f}", f"{mean:+.2f}", f"{error:.2f}",
+            f"{dose / dial.dose_per_level:+.1f}", f"{dose:+.3f}", f"{mean:+.2f}", f"{scatter:.2f}",
             f"{fitted:+.2f}", f"{math.exp(trial.loss(dose)):.1f}",
             f"{sum(distinct) / len(distinct):.2f}", f"{trial.share_unscored(dose):.0%}",
         )  # fmt: skip

@@ -55,6 +55,11 @@ class Trial:
         return tuple(sorted(self.answers))
 
     @cached_property
+    def kinds(self) -> tuple[int, ...]:
+        """See `kinds_of`."""
+        return kinds_of(self.queries)
+
+    @cached_property
     def told(self) -> list[Told]:
         """The answers as side effects are counted from."""
         return [
@@ -111,7 +116,7 @@ class Trial:
         point = float(cell.means(np.ones((1, cell.n)))[0])
         # Queries are drawn with all their answers, and the same ones at every dose.
         place = {query.id: place for place, query in enumerate(self.queries)}
-        drawn = _drawn(tuple(query.kind for query in self.queries), max(draws, 200))
+        drawn = drawn_within(self.kinds, max(draws, 200))
         means = cell.means(drawn[:, [place[query] for query, _ in scored]])
         error = float(np.sqrt(max(float(means.var()), cell.measurement_variance)))
         return point, error, means[:draws]
@@ -126,25 +131,34 @@ class Trial:
         return 1 - len(self.estimates(dose)) / len(self.measured[dose])
 
 
+def kinds_of(queries: Sequence[Query]) -> tuple[int, ...]:
+    """The number of each query's kind, within which queries scatter.
+
+    A kind with a single query tells nothing of its scatter: all are then of one.
+    """
+    names = [query.kind for query in queries]
+    _, numbers, sizes = np.unique(np.array(names), return_inverse=True, return_counts=True)
+    return tuple(map(int, numbers)) if sizes.min() > 1 else (0,) * len(names)
+
+
 @lru_cache(maxsize=4)  # the same for all doses
-def _drawn(kinds: tuple[str, ...], draws: int) -> FloatArray:
+def drawn_within(kinds: tuple[int, ...], draws: int) -> FloatArray:
     """How much each query weighs in each bootstrap replicate, [draws, queries].
 
     One fewer than there are is drawn of each kind, and weighs as much more: means over new queries
     scatter so, while drawing as many as there are falls short by ``(n - 1) / n`` (Rao and Wu, 1988,
-    https://doi.org/10.1080/01621459.1988.10478591). Kinds with a single query tell nothing of their
-    scatter: all queries are then of one kind.
+    https://doi.org/10.1080/01621459.1988.10478591).
+
+    Args:
+        kinds: See `kinds_of`; at least two queries of each.
+        draws: How many replicates.
     """
-    named = np.array(kinds)
-    _, numbers, sizes = np.unique(named, return_inverse=True, return_counts=True)
-    if sizes.min() < 2:
-        numbers, sizes = np.zeros(len(named), dtype=int), np.array([len(named)])
+    numbers = np.array(kinds)
     rng = np.random.default_rng(_SEED)
-    weights = np.empty((draws, len(named)))
-    for number, size in enumerate(sizes.tolist()):
-        kept = max(1, size - 1)
-        counts = rng.multinomial(kept, np.full(size, 1 / size), size=draws)
-        weights[:, numbers == number] = counts * (size / kept)
+    weights = np.empty((draws, len(numbers)))
+    for number, size in enumerate(np.bincount(numbers).tolist()):
+        counts = rng.multinomial(size - 1, np.full(size, 1 / size), size=draws)
+        weights[:, numbers == number] = counts * (size / (size - 1))
     return weights
 
 

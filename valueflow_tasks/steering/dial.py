@@ -5,7 +5,7 @@ over the doses, each mean weighted by its precision), and inverted by linear int
 stated interval is that of the mean over `n` new queries of the same kinds at the dose, with as
 many answers each: the curve's own error, from bootstrap curves fitted in the same way, the spread
 of new queries, and how far the curve may bend between two doses (as if anything up to that were as
-likely), with the quantile of Student's t for as many queries as the curve was measured on.
+likely), with the quantile of Student's t for as many queries, less their kinds.
 Error of the panel's labels is not in it: the same ruler that made the dial reads the answer.
 """
 
@@ -81,8 +81,9 @@ class Dial:
     """What one level is worth."""
     means: tuple[float, ...]
     """Mean intensity measured at each dose, points."""
-    stderrs: tuple[float, ...]
-    """How it scatters with the queries, as read by the same judge: standard deviation, points."""
+    scatters: tuple[float, ...]
+    """Standard deviation of it over other queries of these kinds, read by the same judge, points:
+    how badly the judge reads all of them is not in it."""
     curve: tuple[float, ...]
     """The monotone curve, points."""
     draws: tuple[tuple[float, ...], ...]
@@ -95,6 +96,8 @@ class Dial:
     """Answers per query."""
     temperature: float = 0.0
     """At which they were drawn; 0: greedy."""
+    kinds: int = 1
+    """Kinds of queries."""
 
     @classmethod
     def from_trial(
@@ -117,8 +120,14 @@ class Dial:
             model: What was steered.
 
         Raises:
-            ValueFlowError: for fewer than three doses at which most answers are scored.
+            ValueFlowError: for fewer than two queries, or fewer than three doses at which most
+                answers are scored.
         """
+        if len(trial.queries) < 2:
+            raise ValueFlowError(
+                f"a dial of {len(trial.queries)} query cannot tell how queries scatter: give two "
+                "or more"
+            )
         doses = tuple(dose for dose in trial.doses if trial.share_unscored(dose) <= MOST_UNSCORED)
         if len(doses) < 3:
             raise ValueFlowError(
@@ -148,6 +157,7 @@ class Dial:
             model,
             trial.sampling.samples,
             trial.sampling.temperature,
+            len(set(trial.kinds)),
         )
 
     @property
@@ -189,12 +199,12 @@ class Dial:
             dose = nearest_dose(doses, curve, intensity)
         expected = float(np.interp(dose, doses, curve))
         at = np.array([np.interp(dose, doses, row) for row in self.draws])
-        own = float(np.interp(dose, doses, self.stderrs))
+        own = float(np.interp(dose, doses, self.scatters))
         # The curve may be surer than any one mean; new answers are as noisy as the old; between
         # two doses it may bend. How noisy that is is known from few queries only.
         variance = float(at.var()) + own**2 * self.queries / new_queries
         variance += bend(doses, curve, dose) ** 2 / 3
-        half = float(student.ppf(0.95, max(1, self.queries - 1))) * math.sqrt(variance)
+        half = float(student.ppf(0.95, max(1, self.queries - self.kinds))) * math.sqrt(variance)
         level = dose / self.dose_per_level
         return Setting(intensity, dose, level, expected, expected - half, expected + half)
 

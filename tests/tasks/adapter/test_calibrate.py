@@ -30,6 +30,7 @@ class Known:
 
     value, sampling = "svt/power", GREEDY
     broken: tuple[float, ...] = ()
+    kinds = (0,) * QUERIES
 
     def __init__(self, truth: Callable[[float], Any], queries: Any, doses: Any) -> None:
         self.truth, self.queries = truth, queries

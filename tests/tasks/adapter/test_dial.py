@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.stats import norm
+from scipy.stats import t as student
 from valueflow_scorers import ValueFlowError
 from valueflow_scorers._estimated import IntensityEstimate
 from valueflow_scorers._measure import Measured
@@ -40,7 +41,7 @@ class FakeTrial:
     """A dose-response curve that is known, with normal errors of known size."""
 
     value, doses = "svt/power", DOSES
-    queries = (None,) * 30
+    queries, kinds = (None,) * 30, (0,) * 30
 
     sampling = GREEDY
 
@@ -82,7 +83,7 @@ class ThirtyQueries:
     """Queries with curves of their own, known in full; a dose's mean is the plain average."""
 
     value, doses = "svt/power", tuple(np.linspace(-1.2, 1.2, 13))
-    queries = (None,) * 30
+    queries, kinds = (None,) * 30, (0,) * 30
     sampling = GREEDY
     noise = 1.8  # of an answer, points
 
@@ -176,6 +177,23 @@ def test_new_queries_are_of_the_same_kinds(kinds: int, apart: float) -> None:
     found = [noisy_trial(1, seed, 1.5, 0.5, kinds, apart).mean(0.0) for seed in range(100)]
     stated = np.sqrt(np.mean([error**2 for _, error, _ in found]))
     assert stated == pytest.approx(np.std([point for point, _, _ in found]), rel=0.15)
+
+
+def test_few_queries_of_many_kinds_tell_less_of_their_scatter() -> None:
+    """Student's t has as many degrees as there are queries, less their kinds."""
+    trial, few = FakeTrial(0), FakeTrial(0)
+    few.kinds = tuple(i // 2 for i in range(30))
+    one, other = (Dial.from_trial(t, "vector", "f", 0.4, Profile()) for t in (trial, few))  # type: ignore[arg-type]
+    assert (one.kinds, other.kinds) == (1, 15)
+    wider = replace(one, kinds=15).invert(1.0).half_width / one.invert(1.0).half_width
+    assert wider == pytest.approx(student.ppf(0.95, 15) / student.ppf(0.95, 29))
+
+
+def test_one_query_sets_no_dial() -> None:
+    trial = FakeTrial(0)
+    trial.queries = trial.queries[:1]
+    with pytest.raises(ValueFlowError, match="a dial of 1 query cannot tell how queries scatter"):
+        Dial.from_trial(trial, "vector", "f", 0.4, Profile())  # type: ignore[arg-type]
 
 
 def test_kinds_of_one_query_each_are_one_kind() -> None:
