@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from argparse import Namespace
+from collections.abc import Iterator
 from traceback import walk_tb
 from typing import Any
 
@@ -13,12 +14,18 @@ from valueflow_scorers import ValueFlowError
 
 from . import cli, keeping
 
-_READERS = (
-    "lm_eval._cli.", "lm_eval.config.", "lm_eval.evaluator", "lm_eval.api.registry",
-    "lm_eval.api.model",
-)  # fmt: skip
+_READERS = ("lm_eval._cli.", "lm_eval.config.", "lm_eval.api.registry")
 """Modules of the harness that take a command line apart: what these themselves refuse, tasks,
 models and their arguments, is the user's mistake."""
+_MAKERS = (
+    ("lm_eval.api.model", "create_from_arg_obj"),
+    ("lm_eval.api.model", "create_from_arg_string"),
+)
+"""Functions of the harness that make the model."""
+_CHECKS = (
+    *_MAKERS, ("lm_eval.api.model", "chat_template"), ("lm_eval.evaluator", "simple_evaluate"),
+)  # fmt: skip
+"""Functions that refuse a user's mistake too, in modules that else run and measure the model."""
 
 
 @cli.command()
@@ -83,9 +90,15 @@ def lm_eval(arguments: tuple[str, ...]) -> None:
             _include(chosen, str(_link.config_folder()))
         with keeping(_kept(chosen)):
             harness.execute(chosen)
+    except OSError as error:
+        # Of a model that could not be made there are no answers that a cache would have kept.
+        plain = error.__cause__
+        if plain is not None and any(place in _MAKERS for place in _places(plain)):
+            raise plain from None
+        raise
     except (ValueError, TypeError) as error:
-        *_, (frame, _) = walk_tb(error.__traceback__)
-        if not str(frame.f_globals["__name__"]).startswith(_READERS):
+        *_, place = _places(error)
+        if place not in _CHECKS and not place[0].startswith(_READERS):
             raise
         raise ValueFlowError(
             f"lm-eval says: {error} (`valueflow lm-eval ls tasks` lists the tasks, "
@@ -93,14 +106,23 @@ def lm_eval(arguments: tuple[str, ...]) -> None:
         ) from None
 
 
+def _places(error: BaseException) -> Iterator[tuple[str, str]]:
+    """Module and function of each frame that an error went through, the one it is from last."""
+    for frame, _ in walk_tb(error.__traceback__):
+        yield str(frame.f_globals["__name__"]), frame.f_code.co_name
+
+
 def _kept(chosen: Namespace) -> str:
     """What is left of a run that is stopped."""
     if _given(chosen, "use_cache"):
         return (
-            "no result was kept; the answers are in the file of --use_cache, where the same "
-            "command again finds them"
+            "no result was kept; the answers are in the file of --use_cache, and what a model "
+            "judge said is in its journal, if it has one: the same command again finds both"
         )
-    return "nothing was kept (--use_cache FILE keeps a model's answers)"
+    return (
+        "no result and no answers were kept (--use_cache FILE keeps a model's answers); what a "
+        "model judge said is in its journal, if it has one"
+    )
 
 
 def _given(chosen: Namespace, name: str) -> Any:

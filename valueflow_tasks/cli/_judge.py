@@ -17,6 +17,11 @@ from ._output import check_folder
 if TYPE_CHECKING:
     from valueflow_scorers._judge_report import JudgeReport
 
+_WRITTEN = (
+    "what was written before it is kept; what a model said is in its journal, if it has one, and "
+    "is not asked for again by the same command"
+)
+
 
 @cli.group()
 def judge() -> None:
@@ -48,7 +53,6 @@ def judge() -> None:
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for profile.json, report.json and reliability.png.",
 )
-@keeping(JOURNALLED)
 def calibrate(
     name: str,
     values: str,
@@ -93,12 +97,14 @@ def calibrate(
         check_folder(output)
         pyplot()  # refuses if there is none
     console = Console(stderr=True)
-    with console.status(f"calibrating {resolved.name} on {len(panels)} panels"):
-        report = judge_report(resolved, panels, k=k, windows=count, seed=seed, layout=layout)
-    Console().print(report_table(report))
+    with keeping(JOURNALLED):
+        with console.status(f"calibrating {resolved.name} on {len(panels)} panels"):
+            report = judge_report(resolved, panels, k=k, windows=count, seed=seed, layout=layout)
+        Console().print(report_table(report))
+        if filed is not None:
+            filed.parent.mkdir(parents=True, exist_ok=True)
+            report.profile.save(filed)
     if filed is not None:
-        filed.parent.mkdir(parents=True, exist_ok=True)
-        report.profile.save(filed)
         click.echo(f"profile {report.profile.fingerprint} filed: profile=auto finds it from now on")
     elif not known:
         click.echo(
@@ -107,10 +113,12 @@ def calibrate(
             "-o DIR, and measure with profile=DIR/profile.json"
         )
     if output is not None:
-        output.mkdir(parents=True, exist_ok=True)
-        report.profile.save(output / "profile.json")
-        (output / "report.json").write_text(json.dumps(report.to_dict(), indent=1) + "\n", "utf-8")
-        plot_reliability(report, output / "reliability.png")
+        with keeping(_WRITTEN if filed is None else "the profile is filed"):
+            output.mkdir(parents=True, exist_ok=True)
+            report.profile.save(output / "profile.json")
+            text = json.dumps(report.to_dict(), indent=1) + "\n"
+            (output / "report.json").write_text(text, "utf-8")
+            plot_reliability(report, output / "reliability.png")
         click.echo(f"wrote profile.json, report.json, reliability.png to {output}")
 
 

@@ -41,7 +41,6 @@ _VALUE_WIDTH, _SCORE_WIDTH = 35, 18
 @click.option("--seed", default=0, show_default=True, help="Of the windows.")
 @click.option("--profile", default="auto", show_default=True, help="Judge profile: a path or auto.")
 @click.option("--journal", default="auto", show_default=True, help="Of a model judge, or none.")
-@keeping(JOURNALLED)
 def profile_command(
     sources: tuple[Path, ...],
     output: Path,
@@ -65,10 +64,24 @@ def profile_command(
 
     if plot is not None:
         check_picture(plot)
-    profiles, problems = read_profiles(sources, group_by, values, encoder, instrument)
-    for problem in problems:
-        click.echo(f"note: {problem}", err=True)
-    save_profiles(output, profiles)
+    with keeping(JOURNALLED):
+        profiles, problems = read_profiles(sources, group_by, values, encoder, instrument)
+        for problem in problems:
+            click.echo(f"note: {problem}", err=True)
+        save_profiles(output, profiles)
+    with keeping(f"the profiles are in {output}"):
+        _show(profiles)
+        if release is not None:
+            _write_releases(profiles, release)
+        if plot is not None:
+            for number, part in enumerate(_parts(profiles, MOST)):
+                path = plot.with_stem(f"{plot.stem}-{number + 1}") if number else plot
+                click.echo(plot_profiles(part, path))
+    click.echo(f"{output}: {', '.join(one.name for one in profiles)}")
+
+
+def _show(profiles: Sequence[ValueProfile]) -> None:
+    """Print tables of what was found, and what it was found from."""
     console = Console()
     for part in _parts(profiles, max((console.width - _VALUE_WIDTH) // _SCORE_WIDTH, 1)):
         console.print(profile_table(part))
@@ -77,13 +90,6 @@ def profile_command(
         vague = f"; {one.vague} of {len(one.scores)} values vague" if one.vague else ""
         click.echo(f"{one.name}: {one.texts} texts{left_out}{vague}")
     _warn(profiles)
-    if release is not None:
-        _write_releases(profiles, release)
-    if plot is not None:
-        for number, part in enumerate(_parts(profiles, MOST)):
-            path = plot.with_stem(f"{plot.stem}-{number + 1}") if number else plot
-            click.echo(plot_profiles(part, path))
-    click.echo(f"{output}: {', '.join(one.name for one in profiles)}")
 
 
 def _warn(profiles: Sequence[ValueProfile]) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -90,6 +91,51 @@ def test_what_breaks_within_the_harness_keeps_its_traceback(valueflow, monkeypat
     monkeypatch.setattr(HarnessCLI, "execute", broken)
     with pytest.raises(ValueError, match=r"^deep inside$"):
         valueflow("lm-eval", "--tasks", "valueflow_profile")
+
+
+@pytest.mark.parametrize("more", [[], ["--use_cache", "CACHE"]])
+def test_what_breaks_after_generation_is_no_mistake_of_the_user(
+    valueflow, quick, monkeypatch, tmp_path, more
+):
+    tasks = pytest.importorskip("lm_eval.tasks")
+    from valueflow_tasks.lm_eval_tasks import ControlLM
+
+    monkeypatch.setattr(tasks, "TaskManager", partial(tasks.TaskManager, include_defaults=False))
+    monkeypatch.setattr(ControlLM, "generate_until", lambda *_: [])
+    more = [str(tmp_path / "cache") if one == "CACHE" else one for one in more]
+    with pytest.raises(ValueError, match=r"^zip\(\) argument 2 is (longer|shorter)"):
+        valueflow(
+            "lm-eval", "--model", "valueflow-control", "--tasks", "valueflow_steer_svt_power",
+            "--limit", "1", "--metadata", *(f"{name}={one}" for name, one in quick.items()), *more,
+        )  # fmt: skip
+
+
+def test_a_chat_template_that_is_not_there_is_one_line(valueflow, monkeypatch):
+    pytest.importorskip("lm_eval")
+    from lm_eval._cli.harness import HarnessCLI
+    from lm_eval.api.model import TemplateLM
+
+    model = SimpleNamespace(tokenizer=SimpleNamespace(chat_template={"plain": "", "tools": ""}))
+    monkeypatch.setattr(HarnessCLI, "execute", lambda *_: TemplateLM.chat_template(model, "tool"))
+    found = valueflow("lm-eval", "--tasks", "valueflow_profile")
+    assert found.code == 2
+    assert "valueflow: lm-eval says: The specified chat template 'tool' is not" in found.err
+
+
+def test_a_model_that_cannot_be_made_has_no_answers_to_keep(valueflow, monkeypatch):
+    tasks = pytest.importorskip("lm_eval.tasks")
+    from valueflow_tasks.lm_eval_tasks import ControlLM
+
+    def missing(*_: Any, **__: Any) -> None:
+        raise OSError("gpt3 is not a local folder")
+
+    monkeypatch.setattr(tasks, "TaskManager", partial(tasks.TaskManager, include_defaults=False))
+    monkeypatch.setattr(ControlLM, "__init__", missing)
+    found = valueflow(
+        "lm-eval", "--model", "valueflow-control", "--tasks", "valueflow_steer_svt_power"
+    )
+    assert found.code == 1
+    assert found.err.endswith("valueflow: gpt3 is not a local folder\n")
 
 
 @pytest.mark.slow

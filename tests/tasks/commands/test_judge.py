@@ -157,6 +157,38 @@ def test_a_partial_calibration_leaves_the_filed_profile_alone(
     assert own.fingerprint in found.out
 
 
+@pytest.mark.parametrize(
+    ("windows", "said"),
+    [(640, "the profile is filed"), (60, "what was written before it is kept; what a model said")],
+)
+def test_a_report_that_cannot_be_written_says_what_is_kept(
+    valueflow, model_judge, tmp_path, windows, said
+):
+    pytest.importorskip("matplotlib")
+    taken = tmp_path / "o" / "report.json"
+    taken.mkdir(parents=True)
+    given = [word for key, value in model_judge.items() for word in (f"--{key}", value)]
+    found = valueflow("judge", "calibrate", *given, "--windows", windows, "-o", taken.parent)
+    assert found.code == 1
+    (told,) = [line for line in found.err.splitlines() if line.startswith("valueflow: ")]
+    assert "Is a directory" in told
+    assert said in told
+    assert "no result was kept" not in told
+    assert (taken.parent / "profile.json").is_file()
+    assert (tmp_path / "profiles").exists() is (windows == 640)
+
+
+def test_a_judge_that_fails_says_that_no_result_was_kept(valueflow, model_judge, monkeypatch):
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("valueflow_scorers._judge_report.judge_report", full)
+    given = [word for key, value in model_judge.items() for word in (f"--{key}", value)]
+    found = valueflow("judge", "calibrate", *given, "--windows", 60)
+    assert found.code == 1
+    assert "No space left on device; no result was kept; what a model said is in its" in found.err
+
+
 def test_a_journal_that_is_not_there_is_said_to_be_missing(valueflow, tmp_path):
     found = valueflow("journal", "stats", tmp_path / "none")
     assert found.code == 2

@@ -15,7 +15,7 @@ from valueflow_tasks.cli import cli, keeping
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ([], "nothing was kept (--use_cache"),
+        ([], "no answers were kept (--use_cache"),
         (["--use_cache", "answers"], "answers are in the file of --use_cache"),
         (["--config", "RUN"], "answers are in the file of --use_cache"),
     ],
@@ -31,6 +31,7 @@ def test_a_run_that_is_stopped_says_what_is_left(valueflow, monkeypatch, tmp_pat
     found = valueflow("lm-eval", "--tasks", "valueflow_profile", *given)
     assert found.code == 130
     assert words in found.err
+    assert "what a model judge said is in its journal" in found.err
     assert "resume" not in found.err
 
 

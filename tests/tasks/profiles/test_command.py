@@ -120,6 +120,28 @@ def test_a_picture_that_cannot_be_drawn_is_refused_before_anything_is_measured(t
     assert not (tmp_path / "p.json").exists()
 
 
+@pytest.mark.parametrize("option", ["--release", "--plot"])
+def test_what_cannot_be_written_beside_the_profiles_leaves_them(valueflow, tmp_path, quick, option):
+    pytest.importorskip("matplotlib")
+    given, output = grouped(tmp_path / "t.jsonl", "x"), tmp_path / "p.json"
+    nowhere = tmp_path / "t.jsonl" / "x.png"
+    found = valueflow("profile", *given, "--profile", quick, "-o", output, option, nowhere)
+    assert found.code == 1
+    (told,) = found.err.splitlines()[-1:]
+    assert told.startswith("valueflow: ")
+    assert "Not a directory" in told
+    assert told.endswith(f"; the profiles are in {output}")
+    assert list(load_profiles(output)) == ["x"]
+
+
+def test_profiles_that_cannot_be_written_are_said_to_be_lost(valueflow, tmp_path, quick):
+    given = grouped(tmp_path / "t.jsonl", "x")
+    output = tmp_path / "t.jsonl" / "p.json"
+    found = valueflow("profile", *given, "--profile", quick, "-o", output)
+    assert found.code == 1
+    assert "no result was kept; what a model said is in its journal" in found.err
+
+
 def test_saved_profiles_are_sources_and_stay_as_they_are(tmp_path, quick, profile_file):
     given = grouped(tmp_path / "t.jsonl", "x")
     run(*given, profile_file, "--profile", quick, "-o", tmp_path / "p.json")
