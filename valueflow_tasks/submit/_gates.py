@@ -73,6 +73,15 @@ def _steered(runs: Runs) -> Iterator[str]:
         )
 
 
+def _of_tasks(runs: Runs) -> Iterator[str]:
+    for run in runs.runs:
+        if run.harness == "score":
+            yield (
+                f"{run.source} is an output of `valueflow score`, which is no task result: run "
+                "valueflow_steer in a harness and submit its logs"
+            )
+
+
 def other_version(source: str, task_version: str) -> str | None:
     """Why numbers of a run cannot be computed again here; None: this version of the tasks made it.
 
@@ -229,6 +238,6 @@ def _exact(runs: Runs) -> Iterator[str]:
 
 
 _GATES: tuple[Gate, ...] = (
-    _version, _told, _whole, _questions, _calibrated, _one_protocol, _steered, _once, _levels,
-    _failures, _exact,
+    _of_tasks, _version, _told, _whole, _questions, _calibrated, _one_protocol, _steered, _once,
+    _levels, _failures, _exact,
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from valueflow_scorers import ValueFlowError
+from valueflow_scorers import ValueFlowError, load_panel
 
 from valueflow_tasks.analysis import Problem, Run, Runs, load_runs
 from valueflow_tasks.settings import RESULTS_VERSION
@@ -72,6 +73,10 @@ CASES: dict[str, tuple[Callable[[Run], list[Run]], str]] = {
         lambda run: [replace(run, task_version="1-A")],
         rf"\.eval was made by task version 1; this package computes version {RESULTS_VERSION}: "
         "run it again, then submit again",
+    ),
+    "scores": (
+        lambda run: [replace(run, harness="score", task_version="")],
+        r"is an output of `valueflow score`, which is no task result: run valueflow_steer in a",
     ),
     "no version": (lambda run: [replace(run, task_version="")], r"made by task version \?; this"),
     "stopped": (lambda run: [replace(run, complete=False)], "did not come to its end"),
@@ -141,6 +146,20 @@ def test_a_real_run_with_limit_is_refused_and_nothing_is_written(
     with pytest.raises(ValueFlowError, match="without --limit"):
         write_submission(tmp_path / "limited", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_outputs_of_score_are_refused_as_what_they_are(
+    valueflow: Any, quick: dict[str, str], tmp_path: Path
+) -> None:
+    answers, scores = tmp_path / "answers.jsonl", tmp_path / "scores.jsonl"
+    row = {"value": "mft/care", "response": load_panel("mft/care").sentinels[0].text}
+    answers.write_text(json.dumps(row) + "\n", "utf-8")
+    given = [word for name, one in quick.items() for word in (f"--{name}", one)]
+    assert valueflow("score", answers, "-o", scores, *given).code == 0
+    found = valueflow("submit", scores, "-o", tmp_path / "out")
+    assert found.code == 2
+    assert found.err.startswith(f"valueflow: {scores} is an output of `valueflow score`")
+    assert "run it again" not in found.err
 
 
 def test_places_stay_here(run: Run) -> None:
