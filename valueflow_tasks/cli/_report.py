@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
+from valueflow_scorers import ValueFlowError
 from valueflow_scorers._collector import collector_at_rest
 
 from . import cli
+
+_NEEDED = ("jinja2", "matplotlib", "pandas", "threadpoolctl")
+"""Packages of the extra `report`."""
 
 
 @cli.command()
@@ -22,6 +27,10 @@ from . import cli
 )
 def report(logs: tuple[Path, ...], output: Path) -> None:
     """Turn LOGS (lm-eval results, Inspect logs, score files, folders of them) into one page."""
+    if missing := [name for name in _NEEDED if find_spec(name) is None]:
+        raise ValueFlowError(
+            f"a report needs {' and '.join(missing)}: pip install 'valueflow-tasks[report]'"
+        )
     from threadpoolctl import threadpool_limits
 
     from ..analysis import load_runs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections import Counter
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -406,6 +407,16 @@ def test_small_products_wait_for_no_threads(
     assert done.code == 0, done.err
     assert found, "no BLAS was seen"
     assert set(found) == {1}
+
+
+@pytest.mark.parametrize("name", ["jinja2", "matplotlib", "pandas", "threadpoolctl"])
+def test_a_package_that_is_not_there_is_named(
+    tmp_path: Path, valueflow: Any, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setitem(sys.modules, name, None)
+    done = valueflow("report", tmp_path, "-o", tmp_path / "out")
+    told = f"valueflow: a report needs {name}: pip install 'valueflow-tasks[report]'\n"
+    assert (done.code, done.err) == (2, told)
 
 
 def test_a_report_is_a_folder(runs: Any, tmp_path: Path) -> None:
