@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from valueflow_scorers import ValueFlowError
@@ -47,15 +46,14 @@ def check_method(method: str) -> None:
 
 
 def check_texts(source: str) -> None:
-    """Refuse contrast texts that are not there.
+    """Refuse contrast texts that cannot be read.
 
     Raises:
-        ValueFlowError: naming the sources that there are.
+        ValueFlowError: as `own_texts`.
     """
-    from ..steering._contrast import SOURCES
+    from ..steering._contrast import own_texts
 
-    if source not in SOURCES and not Path(source).is_file():
-        raise unknown("source of contrast texts", source, [*SOURCES, "FILE.jsonl"])
+    own_texts(source)
 
 
 def check_targets(targets: Sequence[float]) -> None:

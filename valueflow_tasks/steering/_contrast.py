@@ -20,6 +20,7 @@ STRONG = (-2, 0, 2)
 SOURCES = ("exemplars", "prompts")
 """Where contrast texts come from: the value's exemplars, or the model's own answers to prompts
 that ask for both sides. A path of JSON Lines is a third: texts of the user's own."""
+_ENDINGS = (".jsonl", ".json")
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,8 @@ def contrast_texts(loaded: Loaded, value: str, source: str, queries: Sequence[Qu
         )
     if source == "exemplars":
         rows = [("", text, float(n)) for n, texts in exemplars(value).items() for text in texts]
-    elif Path(source).suffix in (".jsonl", ".json"):
-        rows = _own_texts(Path(source))
-        refuse_test_queries([Query(query, query) for query, _, _ in rows])
     else:
-        raise unknown("source of contrast texts", source, [*SOURCES, "FILE.jsonl"])
+        rows = own_texts(source)
     _refuse_panel_texts(value, [text for _, text, _ in rows])
     # Without a question of its own a text answers a development query, the same on both sides.
     turns = [user_turn(q or queries[i % len(queries)].text) for i, (q, _, _) in enumerate(rows)]
@@ -82,7 +80,32 @@ def contrast_texts(loaded: Loaded, value: str, source: str, queries: Sequence[Qu
     return Contrast(tuple(turns), tuple(texts), tuple(levels), source)
 
 
-def _own_texts(path: Path) -> list[tuple[str, str, float]]:
+def own_texts(source: str) -> list[tuple[str, str, float]]:
+    """Query, text and level of every line of a user's own file; none for a source that has a name.
+
+    Args:
+        source: See `contrast_texts`.
+
+    Raises:
+        ValueFlowError: for an unknown source, a malformed file, or a text that answers a test
+            query.
+    """
+    if source in SOURCES:
+        return []
+    path = Path(source)
+    if path.suffix not in _ENDINGS:
+        if not path.is_file():
+            raise unknown("source of contrast texts", source, [*SOURCES, "FILE.jsonl"])
+        raise ValueFlowError(
+            f"contrast texts {source}: give a JSON Lines file whose name ends in "
+            f"{' or '.join(_ENDINGS)}, or one of {', '.join(SOURCES)}"
+        )
+    rows = _read(path)
+    refuse_test_queries([Query(query, query) for query, _, _ in rows])
+    return rows
+
+
+def _read(path: Path) -> list[tuple[str, str, float]]:
     rows = []
     try:
         lines = path.read_text("utf-8-sig").splitlines()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from types import MappingProxyType, SimpleNamespace
@@ -13,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from valueflow_tasks.cli import _vectors, cli
 from valueflow_tasks.cli._vectors_given import doubt_of
+from valueflow_tasks.queries import load_queries
 from valueflow_tasks.steering._answer import Sampling
 from valueflow_tasks.steering._folder import dial_file
 from valueflow_tasks.steering.fit import Tried
@@ -25,7 +27,17 @@ FIT = ("fit", "--model", "M", "--value", "svt/power", "-o", "OUT")
 def run(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """run(*words): the command's end; it fails the test to load a model."""
     (tmp_path / "file").write_text("no folder", "utf-8")
+    rows = '{"text": "I go.", "level": 2}\n'
+    asked = json.dumps({"text": "No.", "level": -2, "query": load_queries("test")[0].text})
+    texts = {
+        "TXT": ("texts.txt", rows),
+        "ODD": ("odd.jsonl", f'{rows}{{"text": "No."}}\n'),
+        "TEST": ("test.jsonl", f"{rows}{asked}\n"),
+    }
+    for name, text in texts.values():
+        (tmp_path / name).write_text(text, "utf-8")
     names = {"OUT": tmp_path / "out", "FILE": tmp_path / "file" / "out", "FOLDER": folder}
+    names |= {word: tmp_path / name for word, (name, _) in texts.items()}
     monkeypatch.setenv("VALUEFLOW_DIALS", str(tmp_path / "dials"))
     monkeypatch.setattr(_vectors, "load", lambda *_: pytest.fail("a model was loaded"))
 
@@ -43,7 +55,11 @@ def run(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         ((*FIT, "--doses", "0.1,inf"), "above 0 and finite"),
         ((*FIT, "--layers", "x"), "--layers 'x': give auto, or numbers such as 3,5"),
         ((*FIT, "--texts", "exemplar"), "did you mean exemplars"),
-        ((*FIT, "--texts", "nowhere.jsonl"), "FILE.jsonl"),
+        ((*FIT, "--texts", "nowhere.txt"), "choose one of exemplars, prompts, FILE.jsonl"),
+        ((*FIT, "--texts", "nowhere.jsonl"), "nowhere.jsonl cannot be read: No such file"),
+        ((*FIT, "--texts", "TXT"), "give a JSON Lines file whose name ends in .jsonl or .json"),
+        ((*FIT, "--texts", "ODD"), "line 2: expected"),
+        ((*FIT, "--texts", "TEST"), "is a test query"),
         ((*FIT, "--judge", "embeded"), "embedded"),
         ((*FIT, "--method", "mean"), "mean-difference"),
         ((*FIT, "-o", "FILE"), "cannot be written (Not a directory)"),
