@@ -18,7 +18,7 @@ from valueflow_scorers._refusal import REFUSED
 
 from . import __version__
 from .answers import Line, read_answers
-from .settings import INSTRUMENT
+from .settings import INSTRUMENT, RESULTS_VERSION
 from .vidb._links import link_state
 from .vidb._values import given_name, own_panels
 
@@ -189,7 +189,7 @@ class Scoring:
             index = [i for i in heard if lines[i].value == value]
             responses = [lines[i].response for i in index]
             found = self.instrument.evaluator(value).score(responses)
-            cut = self.instrument.cut(value, [one.text for one in responses])
+            cut = self.instrument.resolved.cuts([one.text for one in responses])
             for i, one, beginning in zip(index, found, cut, strict=True):
                 entries[i] = one.to_dict() | ({"cut": True} if beginning else {})
         return [{**entry, "settings": self._settings} for entry in entries]
@@ -207,7 +207,7 @@ def _mark(instrument: Instrument) -> str:
     knobs = {
         name: getattr(instrument, name) for name in INSTRUMENT if name not in ("profile", "journal")
     }
-    return fingerprint([knobs, instrument.judge_profile.fingerprint])
+    return fingerprint([knobs, instrument.judge_profile.fingerprint, RESULTS_VERSION])
 
 
 def _call_failed(entry: Mapping[str, Any]) -> bool:

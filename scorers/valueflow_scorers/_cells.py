@@ -11,7 +11,7 @@ sentences that several responses have in common.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 
@@ -22,7 +22,7 @@ from ._estimated import IntensityEstimate
 from ._plackett_luce import GRID, INSIDE, SCALE, STEP
 from ._posterior import moments, normalised, shortest_interval
 from ._records import SCALE_END, FloatArray
-from ._sentences import shared_square
+from ._sentences import sentence_loads
 
 _SIGMAS = np.geomspace(0.25, 8.0, 11)
 _SIGMA_SCALE = 2.0
@@ -70,8 +70,11 @@ class CellDraws:
     """Errors of those labels, points², [texts, texts]."""
     posterior_variance: float
     """Variance of what is believed of the mean, label error left out, points²."""
-    measurement_variance: float
-    """Variance that the mean would have if all responses were equally strong, points²."""
+    own_variance: float
+    """Variance of the mean that comes of errors of its responses alone, points²."""
+    sentence_errors: Mapping[str, float]
+    """By how much each sentence's misreading moves the mean, points, by its hash: what cells with
+    the same sentences have in common."""
 
 
 class Cell:
@@ -150,8 +153,9 @@ class Cell:
         mixed = np.logaddexp(np.log(shares)[:, None] + self._log_marginals, other[:, None])
         surface = normalised(mixed.sum(axis=0) + _populations()[1])
         apart = surface.reshape(len(_SIGMAS), len(SCALE)).sum(axis=0)
+        belonging = np.exp(np.log(shares) + (self._log_marginals - mixed)[:, surface.argmax()])
         # The mean lies on the scale, whatever the judge may misread in all texts alike.
-        believed = apart @ _kernel(self.shared_error)
+        believed = apart @ _kernel(self._shared_error(belonging))
         return np.asarray(believed / believed.sum())
 
     def beliefs(self) -> FloatArray:
@@ -177,25 +181,49 @@ class Cell:
         return np.asarray(np.minimum(independent + self._misread + 1e-9, _UNKNOWN_VARIANCE))
 
     @cached_property
-    def measurement_variance(self) -> float:
-        """Variance that the mean would have if all responses were equally strong, points².
+    def _persistent_variances(self) -> FloatArray:
+        """Variance of what is persistently misread in each response, points², [n]."""
+        return np.asarray(np.minimum(self._misread, self._error_variances))
+
+    @cached_property
+    def _errors(self) -> tuple[float, dict[str, float]]:
+        """`own_variance` and `sentence_errors` of the mean if all responses were equally strong.
 
         What a judge misreads in a sentence it misreads wherever it stands: with independent error
         variances V_i, persistent ones P_i, the share rho_ij of it that two texts have in common,
-        and weights w_i = 1 / (V_i + P_i), it is
+        and weights w_i = 1 / (V_i + P_i), the mean's variance is
         (sum_i w_i² V_i + sum_ij w_i w_j rho_ij sqrt(P_i P_j)) / (sum w_i)².
         """
         weights = 1.0 / self._error_variances
-        persistent = np.minimum(self._misread, self._error_variances)
-        independent = float(weights**2 @ (self._error_variances - persistent))
-        shared = shared_square(self._sentences, weights * np.sqrt(persistent))
-        return float((independent + shared) / weights.sum() ** 2)
+        weights = weights / weights.sum()
+        loads, alone = sentence_loads(
+            self._sentences, weights * np.sqrt(self._persistent_variances)
+        )
+        own = float(weights**2 @ (self._error_variances - self._persistent_variances))
+        return own + alone, loads
+
+    @cached_property
+    def measurement_variance(self) -> float:
+        """Variance that the mean would have if all responses were equally strong, points²."""
+        own, loads = self._errors
+        return own + sum(load * load for load in loads.values())
+
+    def _shared_error(self, belonging: FloatArray) -> float:
+        """Variance of the mean that comes of what texts have in common, points².
+
+        Args:
+            belonging: Probability that each response belongs to the cell, [n].
+        """
+        weights = belonging / self._error_variances
+        amounts = weights / weights.sum() * np.sqrt(self._persistent_variances)
+        loads, alone = sentence_loads(self._sentences, amounts)
+        together = alone + sum(load * load for load in loads.values())
+        return max(0.0, together - float(amounts @ amounts))
 
     @cached_property
     def shared_error(self) -> float:
         """Variance of the mean that comes of what texts have in common, points²."""
-        apart = 1.0 / float(np.sum(1.0 / self._error_variances))
-        return max(0.0, self.measurement_variance - apart)
+        return self._shared_error(np.ones(self.n))
 
     @cached_property
     def _moments(self) -> tuple[FloatArray, FloatArray]:
@@ -235,7 +263,7 @@ class Cell:
             self.label_gradient,
             self.label_covariance,
             self.posterior_variance,
-            self.measurement_variance,
+            *self._errors,
         )
 
     def mean(self) -> CellMean:

@@ -22,7 +22,7 @@ from ._judging import judge_all
 from ._plackett_luce import GRID
 from ._profile import JudgeProfile
 from ._records import SCALE_END, FloatArray, Panel, Response, Window
-from ._sentences import sentence_words
+from ._sentences import sentence_words, sentences_of
 from ._windows import DESIGNS, seeded
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def released_reestimate(
             panel,
             profile,
             entry["response_id"],
-            entry.get("sentences", {}),
+            sentences_of(entry),
             [JudgedWindow.from_dict(window) for window in entry["windows"]],
         )
         for entry in saved

@@ -12,6 +12,8 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -139,18 +141,42 @@ class Curve:
         )
         return float(gradient @ cells[0].label_covariance @ gradient)
 
-    def least_variance(self, slopes: FloatArray) -> float:
-        """Variance below which the answers' own errors do not let an error fall, points².
+    @cached_property
+    def _sentence_errors(self) -> FloatArray:
+        """By how much each sentence's misreading moves each cell's mean, points, [levels, s]."""
+        cells = [self.cells[level].sentence_errors for level in self.levels]
+        places = {key: place for place, key in enumerate(dict.fromkeys(chain(*cells)))}
+        errors = np.zeros((len(cells), len(places)))
+        for row, cell in zip(errors, cells, strict=True):
+            row[[places[key] for key in cell]] = list(cell.values())
+        return errors
+
+    @cached_property
+    def _own_variances(self) -> FloatArray:
+        """Error variance of each cell's mean that no other cell shares, points², [levels]."""
+        cells = [self.cells[level] for level in self.levels]
+        own = np.array([cell.own_variance for cell in cells])
+        if self.queries > 1:
+            return own
+        believed = np.array([cell.posterior_variance for cell in cells])
+        return np.asarray(np.maximum(own, believed - np.sum(self._sentence_errors**2, axis=1)))
+
+    def least_covariance(self, a: FloatArray, b: FloatArray) -> float:
+        """What the answers' own errors add to the covariance of two sums of means, points².
 
         A bootstrap knows nothing of errors that identical answers share, and nothing at all
-        when there is one query.
+        when there is one query. A sentence is misread alike at all levels.
+
+        Args:
+            a: Weight of each mean in one, [levels].
+            b: In the other.
         """
-        own = [
-            self.cells[level].posterior_variance if self.queries < 2
-            else self.cells[level].measurement_variance
-            for level in self.levels
-        ]  # fmt: skip
-        return float(slopes**2 @ np.array(own))
+        shared = float((a @ self._sentence_errors) @ (b @ self._sentence_errors))
+        return float((a * b) @ self._own_variances) + shared
+
+    def least_variance(self, slopes: FloatArray) -> float:
+        """Variance below which the answers' own errors do not let an error fall, points²."""
+        return self.least_covariance(slopes, slopes)
 
 
 @dataclass(frozen=True)

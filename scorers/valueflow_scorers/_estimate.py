@@ -17,6 +17,7 @@ from ._plackett_luce import GRID, INSIDE, label_sensitivity, log_likelihood, sta
 from ._posterior import normalised, smoothed_moments
 from ._profile import JudgeProfile
 from ._records import FloatArray, Panel
+from ._sentences import sentences_of
 
 _NO_FAILURES: Mapping[str, int] = {}  # shared: most responses have none
 _NO_SENTENCES: Mapping[str, int] = {}
@@ -149,9 +150,7 @@ def reestimate(
                     f"not {own}: pass the {kind} it names"
                 )
         judged[str(number)] = [JudgedWindow.from_dict(window) for window in entry["windows"]]
-    sentences = {
-        str(number): entry.get("sentences", _NO_SENTENCES) for number, entry in enumerate(saved)
-    }
+    sentences = {str(number): sentences_of(entry) for number, entry in enumerate(saved)}
     fresh = estimate(panel, profile, judged, sentences)
     return [
         replace(

@@ -13,6 +13,7 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ._records import FloatArray, words_key
 
@@ -31,19 +32,37 @@ def sentence_words(text: str) -> dict[str, int]:
     return dict(words)
 
 
-def shared_square(texts: Sequence[Mapping[str, int]], amounts: FloatArray) -> float:
-    """``sum_ij a_i a_j rho_ij`` over all pairs of texts, in time linear in their sentences.
+def sentences_of(saved: Mapping[str, Any]) -> Mapping[str, int]:
+    """Words per sentence out of a saved estimate.
+
+    Before task version 3 they held the whole text's hash, which is then its only sentence.
+    """
+    found: Mapping[str, int] | None = saved.get("sentences")
+    if found is not None:
+        return found
+    return {saved["text"]: 1} if saved.get("text") else {}
+
+
+def sentence_loads(
+    texts: Sequence[Mapping[str, int]], amounts: FloatArray
+) -> tuple[dict[str, float], float]:
+    """What sentences add to ``sum_i a_i z_i``, with z_i the misreading of text i in its own sd.
 
     Args:
         texts: Words per sentence of each; one without sentences shares nothing.
         amounts: The a_i, [texts].
+
+    Returns:
+        The amount of each sentence's own z, by hash, and the variance of what no sentence carries:
+        the sum's variance is that of the squared amounts and the latter. Sums that share sentences
+        have the product of their amounts as covariance. In time linear in the sentences.
     """
-    total: defaultdict[str, float] = defaultdict(float)
+    loads: defaultdict[str, float] = defaultdict(float)
     alone = 0.0
     for words, amount in zip(texts, amounts.tolist(), strict=True):
         length = math.sqrt(sum(count * count for count in words.values()))
         for key, count in words.items():
-            total[key] += amount * count / length
+            loads[key] += amount * count / length
         if not words:
             alone += amount * amount
-    return alone + sum(one * one for one in total.values())
+    return dict(loads), alone

@@ -8,7 +8,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 from scipy.stats import binom
-from valueflow_scorers import Cell, JudgeProfile, ValueFlowError, cell_mean
+from valueflow_scorers import Cell, JudgeProfile, ValueFlowError, cell_mean, reestimate
 from valueflow_scorers._plackett_luce import SCALE
 from valueflow_scorers._posterior import moments
 
@@ -153,6 +153,22 @@ def test_copies_are_no_evidence_either_where_some_may_not_belong(make_panel, rea
     assert same == pytest.approx(2.0, abs=0.2), "that of one reading"
 
 
+def test_texts_of_something_else_make_no_evidence_of_copies(make_panel, read):
+    """A hundred texts that hardly belong to the cell stand beside twelve copies that do."""
+    background = np.exp(-0.5 * ((SCALE + 6) / 1.0) ** 2)
+    background /= background.sum()
+    texts = {f"r{i}": "same" for i in range(12)}
+    errors = []
+    for others in (0, 100):
+        readings = [(4.0, 2.0)] * 12 + [(-6.0, 2.0)] * others
+        shares = np.array([1.0] * 12 + [0.2] * others)
+        cell = Cell(read(make_panel(), readings, texts=texts))
+        errors.append(float(moments(cell.mixture_posterior(shares, background)[None])[1][0]))
+    alone, beside = errors
+    assert alone == pytest.approx(2.0, abs=0.2)
+    assert beside > 0.9 * alone
+
+
 def test_a_mean_scatters_as_its_error_says_where_texts_share_sentences(make_panel, read):
     """Each text is three of eight sentences, and is misread as they are, by their words."""
     rng = np.random.default_rng(0)
@@ -221,6 +237,20 @@ def test_a_cell_without_a_number_has_no_mean(make_panel, read):
     for cell in ([], [nothing] * 3):
         with pytest.raises(ValueFlowError, match=f"none of {len(cell)}"):
             cell_mean(cell)
+
+
+def test_copies_in_estimates_that_were_saved_before_sentences_were_are_copies(make_panel, read):
+    """Then they held a hash of the whole text."""
+    saved = [one.to_dict() for one in read(make_panel(), [(3.0, 2.0)] * 30)]
+    profile = JudgeProfile("reading", omegas=(0.0,))
+    stderrs = []
+    for texts in (["same"] * 30, [f"text {i}" for i in range(30)]):
+        old = [{**one, "text": text} for one, text in zip(saved, texts, strict=True)]
+        for one in old:
+            one.pop("sentences", None)
+        stderrs.append(cell_mean(reestimate(make_panel(), profile, old)).stderr)
+    assert stderrs[0] > 1.6
+    assert stderrs[1] < 0.6
 
 
 def test_saved_estimates_must_be_recomputed_before_they_are_averaged(make_panel, read):

@@ -40,7 +40,10 @@ def answers(make_panel):
     """Measured answers from numbers: {level: one number per query}, None for no verdict."""
 
     def make(curves, target=VALUE, sd=0.3, omega=0.0, words=None):
-        """curves: {value: {level: [intensity per query]}}; the same answers for all values."""
+        """curves: {value: {level: [intensity per query]}}; the same answers for all values.
+
+        words: what all answers say, or what those at each level do.
+        """
         found = {}
         for value, curve in curves.items():
             judged = {
@@ -48,7 +51,8 @@ def answers(make_panel):
                 for level, numbers in curve.items()
                 for query, number in enumerate(numbers)
             }
-            sentences = {key: {words or str(key): 1} for key in judged}
+            told = words if isinstance(words, dict) else dict.fromkeys(curve, words)
+            sentences = {key: {told[key[1]] or str(key): 1} for key in judged}
             profile = JudgeProfile("reading", omegas=(omega,))
             estimates = estimate(make_panel(value), profile, judged, sentences)
             for key, one in zip(judged, estimates, strict=True):
@@ -233,6 +237,22 @@ def test_the_same_words_in_every_answer_are_one_answer(answers):
     name = "intensity_test_value"
     assert copies[name].stderr > 0.9
     assert apart[name].stderr < 0.5
+
+
+def test_a_sentence_that_levels_share_is_misread_at_all_of_them(answers):
+    """Two levels of a side say the same: a gain errs by both at once, and not by what all share."""
+    sides = {-2.0: "no", -1.0: "no", 0.0: "so", 1.0: "yes", 2.0: "yes"}
+    rng, found = np.random.default_rng(0), []
+    for _ in range(40):
+        off = {text: 2.0 * rng.normal() for text in ("no", "so", "yes")}
+        curve = {level: [level + off[sides[level]]] * 12 for level in LEVELS}
+        measured = answers({VALUE: curve}, sd=0.1, omega=2.0, words=sides)
+        found.append(steering_metrics(measured, [VALUE])["gain"])
+    scatter = np.std([one.value for one in found])
+    assert np.mean([one.stderr for one in found]) == pytest.approx(scatter, rel=0.25)
+    curve = {level: [level] * 12 for level in LEVELS}
+    alike = steering_metrics(answers({VALUE: curve}, omega=2.0, words="same"), [VALUE])["gain"]
+    assert alike.stderr < 0.2 * found[0].stderr
 
 
 def test_a_model_that_ignores_steering_has_no_gain_within_its_error(answers):

@@ -99,7 +99,7 @@ class Run:
     versions: Mapping[str, str] = field(default_factory=dict)
     """Of packages, by name on PyPI."""
     task_version: str = ""
-    """Of the task: `3.0` in lm-eval, `3-A` in Inspect."""
+    """Of the task: `4.0` in lm-eval, `4-A` in Inspect."""
     limit: float | None = None
     """What `--limit` was given, if anything."""
     chosen: bool = False
@@ -144,6 +144,6 @@ class Run:
 
 
 def version_number(task_version: str) -> int | None:
-    """The number in a task's version, `3.0` or `3-A`; None: there is none."""
+    """The number in a task's version, `4.0` or `4-A`; None: there is none."""
     found = re.match(r"\d+", task_version)
     return None if found is None else int(found[0])

@@ -24,6 +24,7 @@ from valueflow_scorers._compat import released_reestimate
 from valueflow_scorers._errors import unknown
 from valueflow_scorers._plackett_luce import GRID
 from valueflow_scorers._records import FloatArray
+from valueflow_scorers._sentences import sentences_of
 
 from ..settings import Settings
 from ._conditions import Condition, conditions, unsteered
@@ -240,7 +241,7 @@ def stand_in(saved: Mapping[str, Any]) -> IntensityEstimate:
         sd,
         reason=None if scored else str(saved.get("reason", "")),
         response_id=str(saved.get("response_id", "")),
-        sentences=dict(saved.get("sentences", {})),
+        sentences=sentences_of(saved),
         value=str(saved.get("value", "")),
         panel=str(saved.get("panel", "")),
         profile=str(saved.get("profile", "")),

@@ -29,6 +29,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+from scipy.stats import chi2
 from valueflow_scorers._curves import bootstrap_counts
 from valueflow_scorers._measure import Measured
 from valueflow_scorers._records import FloatArray
@@ -49,6 +50,8 @@ SET_METRICS = (
 )
 _CLEAR = 2.0
 """Standard errors by which a denominator must be clear of zero."""
+_CHANCE = 0.01
+"""How often shifts that are nothing but error may be taken for shifts."""
 
 
 def composition_metrics(measured: Sequence[Measured]) -> dict[str, Metric]:
@@ -115,6 +118,9 @@ class _Slope:
         self.error_xx = float(shifts.covariance(regressor, regressor)[chosen].sum())
         self.error_xy = float(shifts.covariance(regressor, MEASURED)[chosen].sum())
         self.error_yy = float(shifts.covariance(MEASURED, MEASURED)[chosen].sum())
+        # A sum of n squared errors is chi-square; their own mean is taken off.
+        n = max(1, int(chosen.sum()))
+        self.least = (float(chi2.ppf(1 - _CHANCE, n)) / n - 1) * self.error_xx
 
     def moments(self, now: Shown, times: float) -> tuple[float, float, float]:
         """Sums of squares and products, their errors' part taken off."""
@@ -128,7 +134,7 @@ class _Slope:
     def __call__(self, now: Shown, times: float) -> float:
         xx, xy, _ = self.moments(now, times)
         # Where shifts are no larger than their errors there is nothing to add up.
-        return xy / xx if self.chosen.any() and xx > _CLEAR * self.error_xx else math.nan
+        return xy / xx if self.chosen.any() and xx > self.least else math.nan
 
 
 class _Explained(_Slope):
@@ -136,6 +142,6 @@ class _Explained(_Slope):
 
     def __call__(self, now: Shown, times: float) -> float:
         xx, xy, yy = self.moments(now, times)
-        if not (xx > _CLEAR * self.error_xx and yy > self.error_yy):
+        if not (xx > self.least and yy > self.error_yy):
             return math.nan
         return min(max(xy * xy / (xx * yy), 0.0), 1.0)

@@ -122,7 +122,7 @@ class Shifts:
     def _error(self, curve: Curve, a: FloatArray, b: FloatArray) -> float:
         n = curve.queries
         drawn = np.cov(curve.replicates @ a, curve.replicates @ b)[0, 1] * n / max(n - 1, 1)
-        floor = curve.least_variance((np.abs(a * b)) ** 0.5 * np.sign(a * b).clip(0))
+        floor = curve.least_covariance(a, b)
         shared = _gradient(curve, a) @ _label_covariance(curve) @ _gradient(curve, b)
         return float(max(drawn, floor) + shared)
 

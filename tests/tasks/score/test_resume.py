@@ -223,6 +223,17 @@ def test_output_of_a_profile_that_was_fitted_anew_is_refused(
         Scoring(write(*answers(4)), output, **quick)
 
 
+def test_output_of_an_earlier_estimator_is_refused(
+    write, judge, tmp_path, answers, finish, monkeypatch
+):
+    source, output = write(*answers(2)), tmp_path / "out.jsonl"
+    with monkeypatch.context() as earlier:
+        earlier.setattr("valueflow_tasks.score.RESULTS_VERSION", 1)
+        finish(Scoring(source, output))
+    with pytest.raises(ValueFlowError, match="other settings"):
+        Scoring(source, output)
+
+
 def test_a_journal_that_moved_does_not_stop_a_run_from_resuming(
     write, judge, tmp_path, answers, finish
 ):
