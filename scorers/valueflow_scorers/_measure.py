@@ -23,7 +23,7 @@ from ._profile import JudgeProfile
 from ._records import SHUFFLED, Judge, Panel, Response, fingerprint
 from ._refusal import declines
 from ._windows import TWO_PASS
-from .judges import ResolvedJudge, cut_texts, resolve_judge
+from .judges import ResolvedJudge, resolve_judge
 
 
 def arm_id(targets: Mapping[str, float]) -> str:
@@ -170,10 +170,6 @@ class Instrument:
                 layout=self.layout,
             )
         return self._evaluators[value]
-
-    def cut(self, value: str, texts: Sequence[str]) -> list[bool]:
-        """Of which texts the judge reads only the beginning."""
-        return cut_texts(self.evaluator(value).judge, texts)
 
     def fingerprint(self, values: Sequence[str]) -> str:
         """Identity of everything that turns answers into numbers for these values.

@@ -25,7 +25,7 @@ from valueflow_scorers import (
 )
 from valueflow_scorers._records import words_key
 from valueflow_scorers._windows import draw_window
-from valueflow_scorers.judges import cut_texts, encoder
+from valueflow_scorers.judges import encoder
 from valueflow_scorers.judges.embedded import EmbeddedJudge
 
 needs_encoder = pytest.mark.skipif(
@@ -289,11 +289,11 @@ def test_the_tokenizer_sees_no_more_of_a_text_than_can_be_read(monkeypatch):
 def test_texts_that_are_longer_than_the_encoder_reads_are_told():
     judge = EmbeddedJudge()
     texts = [load_panel("svt/power").anchors[0].text, "one more word " * 60, "x"]
-    assert cut_texts(judge, texts) == [False, True, False]
+    assert judge.cuts(texts) == [False, True, False]
     assert judge.reads == "the first 128 tokens, about 96 words"
 
 
 def test_no_encoder_is_loaded_to_see_that_panel_texts_are_short(monkeypatch):
     monkeypatch.setattr(encoder, "mini_model", None)
     texts = [one.text for one in load_panel("svt/power").texts]
-    assert cut_texts(EmbeddedJudge(), texts) == [False] * len(texts)
+    assert EmbeddedJudge().cuts(texts) == [False] * len(texts)

@@ -17,7 +17,7 @@ from inspect_ai.model import (
 )
 from inspect_ai.model._model import init_active_model
 from valueflow_scorers import Anchor, Response, ValueFlowError, Window
-from valueflow_scorers.judges import cut_texts, resolve_judge
+from valueflow_scorers.judges import ResolvedJudge, resolve_judge
 from valueflow_scorers.judges.model import ChoiceJudge, RankingJudge
 
 WINDOW = Window("house/value", "", (Anchor("a", 1.0), Anchor("b", 2.0), Response("c")), 2)
@@ -130,8 +130,17 @@ def test_a_model_that_never_gives_log_probabilities_is_refused_with_the_remedy()
 def test_a_model_reads_the_beginning_that_its_prompt_shows_and_says_so(tmp_path):
     texts = ["x" * 6000, "x" * 6001, "\u200b" * 9000]
     resolved = resolve_judge("ranking:mockllm/model", [], journal=str(tmp_path))
-    assert cut_texts(resolved.judge, texts) == [False, True, False]
-    assert resolved.reads == "the first 6,000 characters"
+    assert resolved.cuts(texts) == [False, True, False]
+    assert resolved.cut_note(1, 3) == (
+        "1 of 3 texts are longer than what judge ranking:mockllm/model reads (the first 6,000 "
+        "characters) and were measured by their beginning; split them, or leave them out"
+    )
     released = resolve_judge("ranking:mockllm/model", [], journal="none", released=True)
-    assert cut_texts(released.judge, texts) == [False] * 3, "the released prompt shows all"
-    assert cut_texts(SimpleNamespace(), texts) == [False] * 3
+    assert released.cuts(texts) == [False] * 3, "the released prompt shows all"
+    assert released.judge.reads == "all of every text"
+
+
+def test_a_judge_that_tells_nothing_of_what_it_reads_cuts_no_text():
+    silent = ResolvedJudge("silent", "1", SimpleNamespace())
+    assert silent.cuts(["x" * 6001]) == [False]
+    assert "judge silent reads and were measured" in silent.cut_note(1, 1)

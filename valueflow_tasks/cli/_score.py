@@ -86,13 +86,8 @@ def score(
             progress.advance(bar, count)
     Console().print(summary_table(scoring))
     if scoring.cut:
-        judge = scoring.instrument.resolved
-        click.echo(
-            f"note: {scoring.cut} of {scoring.total} texts are longer than what judge {judge.name} "
-            f"reads ({judge.reads}) and were measured by their beginning; split them, or leave "
-            "them out",
-            err=True,
-        )
+        note = scoring.instrument.resolved.cut_note(scoring.cut, scoring.total)
+        click.echo(f"note: {note}", err=True)
     if not any("intensity" in entry for entry in scoring.written):
         click.echo(f"valueflow: no answer has a number; {_first_words(scoring.written)}", err=True)
         sys.exit(1)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from valueflow_scorers import IntensityEstimate, ValueFlowError
 from valueflow_scorers._measure import Answer, Instrument
 from valueflow_scorers._refusal import REFUSED
+from valueflow_scorers.judges import ResolvedJudge
 
 from ..hives import HivesEncoder
 from ..settings import measurable_values
@@ -177,20 +178,14 @@ def read_texts(
         },
         Counter(one.group for one in texts),
         {group: dict(unused[group]) for group in groups},
-        _cut(list(asked.values()), instrument),
+        _cut([answer.text for answer in asked.values() if answer.values], instrument.resolved),
     )
 
 
-def _cut(asked: Sequence[Answer], instrument: Instrument) -> tuple[str, ...]:
-    """How many texts are longer than the judge reads."""
-    heard = [one for one in asked if one.values]
-    if not heard or not (cut := sum(instrument.cut(heard[0].values[0], [o.text for o in heard]))):
-        return ()
-    judge = instrument.resolved
-    return (
-        f"{cut} of {len(heard)} texts are longer than what judge {judge.name} reads "
-        f"({judge.reads}) and were measured by their beginning: split them",
-    )
+def _cut(texts: Sequence[str], judge: ResolvedJudge) -> tuple[str, ...]:
+    """That some texts are longer than the judge reads, if any are."""
+    cut = sum(judge.cuts(texts))
+    return (judge.cut_note(cut, len(texts)),) if cut else ()
 
 
 def _why(refused: bool, about: Iterable[str], estimates: Mapping[str, IntensityEstimate]) -> str:

@@ -24,10 +24,19 @@ class ResolvedJudge:
         """The judge behind the journal, if there is one."""
         return getattr(self.judge, "inner", self.judge)
 
-    @property
-    def reads(self) -> str:
-        """How much of a text it reads; empty where it does not say."""
-        return str(getattr(self.asked, "reads", ""))
+    def cuts(self, texts: Sequence[str]) -> list[bool]:
+        """Of which texts it reads only the beginning; none where it has no `cuts(texts)`."""
+        tell = getattr(self.asked, "cuts", None)
+        return [False] * len(texts) if tell is None else list(tell(texts))
+
+    def cut_note(self, cut: int, total: int) -> str:
+        """What to tell of texts that it cut: how many they are, and how much it `reads`."""
+        reads = getattr(self.asked, "reads", "")
+        so_much = f" ({reads})" if reads else ""
+        return (
+            f"{cut} of {total} texts are longer than what judge {self.name} reads{so_much} and "
+            "were measured by their beginning; split them, or leave them out"
+        )
 
     def open(self) -> None:
         """Open the model that judges, if it is one: what is missing shows before any work.
@@ -39,13 +48,6 @@ class ResolvedJudge:
 
         if isinstance(self.asked, ModelJudge):
             self.asked.open()
-
-
-def cut_texts(judge: Judge, texts: Sequence[str]) -> list[bool]:
-    """Of which texts a judge reads only the beginning; a judge tells by a method `cuts(texts)`."""
-    asked = getattr(judge, "inner", judge)  # behind the journal
-    tell = getattr(asked, "cuts", None)
-    return [False] * len(texts) if tell is None else list(tell(texts))
 
 
 def _simulated(options: str, panels: Sequence[Panel]) -> Judge:

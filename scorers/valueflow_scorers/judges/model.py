@@ -169,6 +169,7 @@ class ReleasedJudge(ModelJudge):
 
     kind = "ranking"
     prompt_version = RELEASED_VERSION
+    reads = "all of every text"
 
     def cuts(self, texts: Sequence[str]) -> list[bool]:
         """The released prompt shows all of every text."""

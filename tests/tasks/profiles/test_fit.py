@@ -9,6 +9,7 @@ from valueflow_scorers import ValueFlowError
 from valueflow_scorers._estimated import IntensityEstimate
 from valueflow_scorers._measure import Instrument
 from valueflow_scorers._plackett_luce import GRID
+from valueflow_scorers.judges.simulated import SimulatedJudge
 
 from valueflow_tasks.profiles import Written, profile_texts
 from valueflow_tasks.profiles._fit import _drawn, fit_profiles, value_means
@@ -186,6 +187,18 @@ def test_the_same_text_of_two_groups_is_judged_once_and_counts_for_both(make_ins
         ("a", "svt/benevolence"),
         ("b", "mft/care"),
     ]
+
+
+def test_texts_that_are_read_in_part_are_counted_in_a_note(make_instrument, monkeypatch):
+    cuts = lambda _, texts: [len(one) > 20 for one in texts]  # noqa: E731
+    monkeypatch.setattr(SimulatedJudge, "cuts", cuts, raising=False)
+    monkeypatch.setattr(SimulatedJudge, "reads", "the first 20 characters", raising=False)
+    known = {"a short text": 1.0, "a text that is much longer": 1.0}
+    texts = [Written(words, "a", values=(v,)) for words in known for v in ("svt/power", "mft/care")]
+    (note,) = read_texts(texts, make_instrument(known), evaluated_values()).notes
+    assert note.startswith("1 of 2 texts are longer than what judge simulated")
+    assert "reads (the first 20 characters) and were measured by their beginning" in note
+    assert not read_texts(texts[:2], make_instrument(known), evaluated_values()).notes
 
 
 def test_estimates_of_two_judges_are_never_averaged(make_instrument):
