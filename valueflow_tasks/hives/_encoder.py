@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from valueflow_scorers import ValueFlowError
-from valueflow_scorers.judges.encoder import beginnings
+from valueflow_scorers.judges._beginnings import beginnings
 
 FloatArray = NDArray[np.float32]
 NAMES = ("hives-mini", "minilm")
