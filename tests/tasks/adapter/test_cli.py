@@ -143,7 +143,8 @@ def test_arguments_of_the_model_are_read() -> None:
 class KnownTrial:
     """Prompts that do what they say, except that -2 breaks the answers."""
 
-    value, queries, doses = "svt/power", (None,) * 30, (-2.0, -1.0, 0.0, 1.0, 2.0)
+    value, doses = "svt/power", (-2.0, -1.0, 0.0, 1.0, 2.0)
+    queries, kinds = (None,) * 30, (0,) * 30
     answers = MappingProxyType({dose: ["I would."] for dose in doses})
     sampling = Sampling(4, 0.7)
 

@@ -97,7 +97,8 @@ def test_a_folder_that_cannot_take_the_dial_is_refused_before_it_is_measured(
 class KnownTrial:
     """Answers that follow the dose."""
 
-    value, queries, doses = "svt/power", (None,) * 30, (-1.0, 0.0, 1.0)
+    value, doses = "svt/power", (-1.0, 0.0, 1.0)
+    queries, kinds = (None,) * 30, (0,) * 30
     answers = MappingProxyType({dose: ["I would."] for dose in doses})
     sampling = Sampling()
 
