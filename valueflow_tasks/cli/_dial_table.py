@@ -20,7 +20,7 @@ def curve(dial: Dial, trial: Trial) -> Table:
 
     asked = f"{dial.queries} queries{dial.sampling.told}"
     table = Table(title=f"{dial.value}, {dial.arm} arm, {asked}, {dial.judge}")
-    for heading in ("level", "dose", "intensity", "± queries", "curve", "perplexity", "distinct-2",
+    for heading in ("level", "dose", "mean", "± queries", "curve", "ppl", "distinct-2",
                     "unscored"):  # fmt: skip
         table.add_column(heading, justify="right")
     rows = zip(dial.doses, dial.means, dial.scatters, dial.curve, strict=True)
