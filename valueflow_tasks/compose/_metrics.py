@@ -49,7 +49,7 @@ SET_METRICS = (
     "all_met",
 )
 _CLEAR = 2.0
-"""Standard errors by which a denominator must be clear of zero."""
+"""Errors by which a denominator must be clear of zero."""
 _CHANCE = 0.01
 """How often shifts that are nothing but error may be taken for shifts."""
 
@@ -118,9 +118,10 @@ class _Slope:
         self.error_xx = float(shifts.covariance(regressor, regressor)[chosen].sum())
         self.error_xy = float(shifts.covariance(regressor, MEASURED)[chosen].sum())
         self.error_yy = float(shifts.covariance(MEASURED, MEASURED)[chosen].sum())
-        # A sum of n squared errors is chi-square; their own mean is taken off.
+        # A sum of n squared errors is chi-square; their own mean is taken off. Of many points a
+        # sum that cannot be chance may still be too small to divide by.
         n = max(1, int(chosen.sum()))
-        self.least = (float(chi2.ppf(1 - _CHANCE, n)) / n - 1) * self.error_xx
+        self.least = max(_CLEAR, float(chi2.ppf(1 - _CHANCE, n)) / n - 1) * self.error_xx
 
     def moments(self, now: Shown, times: float) -> tuple[float, float, float]:
         """Sums of squares and products, their errors' part taken off."""
