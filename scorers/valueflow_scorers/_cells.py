@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -75,6 +76,27 @@ class CellDraws:
     sentence_errors: Mapping[str, float]
     """By how much each sentence's misreading moves the mean, points, by its hash: what cells with
     the same sentences have in common."""
+
+
+class _Errors(NamedTuple):
+    """What the mean of a cell errs by."""
+
+    own: float
+    """See `CellDraws.own_variance`."""
+    sentences: dict[str, float]
+    """See `CellDraws.sentence_errors`."""
+    apart: float
+    """The variance if all errors were independent, points²."""
+
+    @property
+    def variance(self) -> float:
+        """Points²."""
+        return self.own + sum(load * load for load in self.sentences.values())
+
+    @property
+    def shared(self) -> float:
+        """What of the variance is there because errors are not independent, points²."""
+        return max(0.0, self.variance - self.apart)
 
 
 class Cell:
@@ -155,7 +177,7 @@ class Cell:
         apart = surface.reshape(len(_SIGMAS), len(SCALE)).sum(axis=0)
         belonging = np.exp(np.log(shares) + (self._log_marginals - mixed)[:, surface.argmax()])
         # The mean lies on the scale, whatever the judge may misread in all texts alike.
-        believed = apart @ _kernel(self._shared_error(belonging))
+        believed = apart @ _kernel(self._errors(belonging).shared)
         return np.asarray(believed / believed.sum())
 
     def beliefs(self) -> FloatArray:
@@ -180,50 +202,38 @@ class Cell:
         # No response can be less known than one of which nothing is known.
         return np.asarray(np.minimum(independent + self._misread + 1e-9, _UNKNOWN_VARIANCE))
 
-    @cached_property
-    def _persistent_variances(self) -> FloatArray:
-        """Variance of what is persistently misread in each response, points², [n]."""
-        return np.asarray(np.minimum(self._misread, self._error_variances))
-
-    @cached_property
-    def _errors(self) -> tuple[float, dict[str, float]]:
-        """`own_variance` and `sentence_errors` of the mean if all responses were equally strong.
+    def _errors(self, belonging: FloatArray) -> _Errors:
+        """What the mean errs by if all responses were equally strong.
 
         What a judge misreads in a sentence it misreads wherever it stands: with independent error
         variances V_i, persistent ones P_i, the share rho_ij of it that two texts have in common,
         and weights w_i = 1 / (V_i + P_i), the mean's variance is
         (sum_i w_i² V_i + sum_ij w_i w_j rho_ij sqrt(P_i P_j)) / (sum w_i)².
-        """
-        weights = 1.0 / self._error_variances
-        weights = weights / weights.sum()
-        loads, alone = sentence_loads(
-            self._sentences, weights * np.sqrt(self._persistent_variances)
-        )
-        own = float(weights**2 @ (self._error_variances - self._persistent_variances))
-        return own + alone, loads
-
-    @cached_property
-    def measurement_variance(self) -> float:
-        """Variance that the mean would have if all responses were equally strong, points²."""
-        own, loads = self._errors
-        return own + sum(load * load for load in loads.values())
-
-    def _shared_error(self, belonging: FloatArray) -> float:
-        """Variance of the mean that comes of what texts have in common, points².
 
         Args:
-            belonging: Probability that each response belongs to the cell, [n].
+            belonging: Probability that each response belongs to the cell, a factor of w_i, [n].
         """
         weights = belonging / self._error_variances
-        amounts = weights / weights.sum() * np.sqrt(self._persistent_variances)
-        loads, alone = sentence_loads(self._sentences, amounts)
-        together = alone + sum(load * load for load in loads.values())
-        return max(0.0, together - float(amounts @ amounts))
+        weights = weights / weights.sum()
+        persistent = np.minimum(self._misread, self._error_variances)
+        loads, alone = sentence_loads(self._sentences, weights * np.sqrt(persistent))
+        own = float(weights**2 @ (self._error_variances - persistent))
+        return _Errors(own + alone, loads, float(weights**2 @ self._error_variances))
 
     @cached_property
+    def _all_errors(self) -> _Errors:
+        """Those of responses that all belong to it."""
+        return self._errors(np.ones(self.n))
+
+    @property
+    def measurement_variance(self) -> float:
+        """Variance that the mean would have if all responses were equally strong, points²."""
+        return self._all_errors.variance
+
+    @property
     def shared_error(self) -> float:
         """Variance of the mean that comes of what texts have in common, points²."""
-        return self._shared_error(np.ones(self.n))
+        return self._all_errors.shared
 
     @cached_property
     def _moments(self) -> tuple[FloatArray, FloatArray]:
@@ -263,7 +273,8 @@ class Cell:
             self.label_gradient,
             self.label_covariance,
             self.posterior_variance,
-            *self._errors,
+            self._all_errors.own,
+            self._all_errors.sentences,
         )
 
     def mean(self) -> CellMean:
