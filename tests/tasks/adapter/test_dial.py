@@ -12,16 +12,11 @@ import pytest
 from scipy.stats import norm
 from scipy.stats import t as student
 from valueflow_scorers import ValueFlowError
-from valueflow_scorers._estimated import IntensityEstimate
-from valueflow_scorers._measure import Measured
-from valueflow_scorers._plackett_luce import GRID
 
 from valueflow_tasks.bundled import bundled_model
 from valueflow_tasks.prompts import steering_text
-from valueflow_tasks.queries import Query, load_queries
-from valueflow_tasks.settings import Settings
 from valueflow_tasks.steering import SteeringSpec
-from valueflow_tasks.steering._answer import GREEDY, Sampling, answer, load_model
+from valueflow_tasks.steering._answer import GREEDY, Sampling
 from valueflow_tasks.steering._curve import bend
 from valueflow_tasks.steering._folder import (
     Fitted,
@@ -31,7 +26,6 @@ from valueflow_tasks.steering._folder import (
     prompt_dial_file,
     vector_file,
 )
-from valueflow_tasks.steering._trial import Condition, Trial, run_trial
 from valueflow_tasks.steering.dial import Dial
 
 DOSES = (-1.2, -0.8, -0.4, 0.0, 0.4, 0.8, 1.2)
@@ -133,52 +127,6 @@ def test_a_curve_may_bend_between_doses_and_not_at_them() -> None:
         assert 0.5 * off < bend(doses, parabola, dose) < 2.01 * off
 
 
-def noisy_trial(
-    samples: int, seed: int, between: float, within: float, kinds: int = 1, apart: float = 0.0
-) -> Trial:
-    """Thirty queries; intensities scatter between them and among the answers to each.
-
-    Those of one kind are so many points apart from those of the next.
-    """
-    rng = np.random.default_rng(seed)
-    measured = []
-    for place in range(30):
-        own = between * rng.normal() + apart * (place % kinds - (kinds - 1) / 2)
-        for number in range(samples):
-            seen = own + within * rng.normal()
-            estimate = IntensityEstimate(
-                float(np.clip(seen, -10, 10)), 0.5, value="svt/power",
-                sentences={f"{place} {number}": 1},
-                log_likelihood=-0.5 * ((GRID - seen) / 0.5) ** 2,
-                sensitivities=np.zeros(1), label_covariance=np.zeros((1, 1)),
-            )  # fmt: skip
-            measured.append(Measured(str(place), None, 0.0, False, {"svt/power": estimate}))
-    queries = tuple(Query(str(i), "?", f"kind {i % kinds}", "dev") for i in range(30))
-    texts = [""] * len(measured)
-    return Trial("svt/power", queries, {0.0: texts}, {0.0: [0.0] * len(texts)}, {0.0: measured},
-                 Sampling(samples, 1.0))  # fmt: skip
-
-
-def test_more_answers_per_query_make_up_for_a_noisy_judge() -> None:
-    one, eight = (noisy_trial(samples, 0, 1.0, 6.0).mean(0.0)[1] for samples in (1, 8))
-    assert eight < 0.6 * one
-
-
-def test_answers_to_one_query_are_no_independent_draws() -> None:
-    """Resampled one by one, they would state half the error."""
-    found = [noisy_trial(4, seed, 5.0, 1.0).mean(0.0) for seed in range(60)]
-    stated = np.mean([error for _, error, _ in found])
-    assert stated == pytest.approx(np.std([point for point, _, _ in found]), rel=0.3)
-
-
-@pytest.mark.parametrize(("kinds", "apart"), [(1, 0.0), (3, 3.0), (15, 0.4)])
-def test_new_queries_are_of_the_same_kinds(kinds: int, apart: float) -> None:
-    """How far kinds are apart is no scatter, and few queries of a kind state no less of it."""
-    found = [noisy_trial(1, seed, 1.5, 0.5, kinds, apart).mean(0.0) for seed in range(100)]
-    stated = np.sqrt(np.mean([error**2 for _, error, _ in found]))
-    assert stated == pytest.approx(np.std([point for point, _, _ in found]), rel=0.15)
-
-
 def test_few_queries_of_many_kinds_tell_less_of_their_scatter() -> None:
     """Student's t has as many degrees as there are queries, less their kinds."""
     trial, few = FakeTrial(0), FakeTrial(0)
@@ -194,59 +142,6 @@ def test_one_query_sets_no_dial() -> None:
     trial.queries = trial.queries[:1]
     with pytest.raises(ValueFlowError, match="a dial of 1 query cannot tell how queries scatter"):
         Dial.from_trial(trial, "vector", "f", 0.4, Profile())  # type: ignore[arg-type]
-
-
-def test_kinds_of_one_query_each_are_one_kind() -> None:
-    alone = noisy_trial(1, 0, 1.5, 0.5, kinds=30)
-    together = replace(alone, queries=tuple(replace(own, kind="") for own in alone.queries))
-    assert alone.mean(0.0)[1] == together.mean(0.0)[1]
-    assert alone.mean(0.0)[1] > 1.5 / np.sqrt(30) * 0.8
-
-
-def test_a_dose_where_all_answers_are_one_text_promises_what_the_judge_will_read_again() -> None:
-    """However badly it reads that text, it reads it alike in the answers to new queries."""
-    trial = noisy_trial(4, 0, 0.0, 0.0)
-    one = replace(
-        trial.measured[0.0][0].estimates["svt/power"], misreading=3.0, sentences={"same": 9}
-    )
-    told = [Measured(own.query_id, None, 0.0, False, {"svt/power": one})
-            for own in trial.measured[0.0]]  # fmt: skip
-    point, error, means = replace(trial, measured={0.0: told}).mean(0.0, 50)
-    assert error == pytest.approx(3.0, abs=0.1)
-    assert means == pytest.approx(np.full(50, point), abs=1e-3)
-
-
-def test_every_query_is_answered_as_often_as_asked() -> None:
-    loaded = load_model("bundled", device="cpu")
-    queries = load_queries("dev")[:2]
-    conditions = {float(n): Condition(prompt=steering_text("svt/power", n)) for n in (0, 2)}
-    trial = run_trial(loaded, "svt/power", queries, conditions,
-                      Settings(judge="simulated:noise=1:text=0").instrument(),
-                      sampling=Sampling(3, 1.0))  # fmt: skip
-    for dose in (0.0, 2.0):
-        asked = [one.query_id for one in trial.measured[dose]]
-        assert asked == [query.id for query in queries for _ in range(3)]
-        assert len(trial.answers[dose]) == len(trial.losses[dose]) == 6
-    assert len(set(trial.answers[2.0])) > 2
-    assert trial.share_unscored(0.0) in (0.0, 1.0)
-
-
-def test_several_answers_are_drawn_alike_every_time_and_differ() -> None:
-    loaded = load_model("bundled", device="cpu")
-    turns = ["Would you lead the group?"] * 4
-    hot = Sampling(4, 1.0)
-    drawn = answer(loaded, turns, sampling=hot, max_new_tokens=24)
-    assert len(set(drawn)) > 1
-    assert answer(loaded, turns, sampling=hot, max_new_tokens=24) == drawn
-    assert answer(loaded, turns, sampling=replace(hot, seed=1), max_new_tokens=24) != drawn
-    assert len(set(answer(loaded, turns, max_new_tokens=24))) == 1
-
-
-def test_several_greedy_answers_are_refused() -> None:
-    with pytest.raises(ValueFlowError, match="all alike: give a temperature"):
-        Sampling(8)
-    with pytest.raises(ValueFlowError, match="at least one answer"):
-        Sampling(0)
 
 
 def test_what_was_drawn_stands_in_the_dial_and_its_promises() -> None:
@@ -306,7 +201,6 @@ def test_prompts_name_the_nearest_level() -> None:
 def test_an_intensity_without_vectors_takes_the_nearest_prompt(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from valueflow_tasks.prompts import steering_text
     from valueflow_tasks.steer_request import read_steer
 
     monkeypatch.setenv("VALUEFLOW_DIALS", str(tmp_path))
@@ -410,111 +304,3 @@ def test_a_pair_uses_each_vector_on_its_side(make_vector, tmp_path: Path) -> Non
     (low,) = folder.spec({"svt/power": -1.0}).vectors
     assert (high.fingerprint, high.coefficient) == (up.fingerprint, pytest.approx(0.8))
     assert (low.fingerprint, low.coefficient) == (down.fingerprint, pytest.approx(0.4))
-
-
-@pytest.mark.parametrize(
-    ("steer", "vectors", "message"),
-    [
-        ("svt/power", None, "JSON file"),
-        ("svt/pwoer:+2", None, "did you mean svt/power"),
-        ("svt/power:+1.5", None, "not\\s+interpolated"),
-        ("svt/power=+5", None, "give vectors=DIR"),
-        ("svt:+2", None, "theory of 12 values"),
-        ("svt=+2", None, "theory of 12 values"),
-        (None, "somewhere", "only with steer="),
-        ("svt/power:+2", "/nowhere", "no folder"),
-        ("nothing.json", None, "cannot be read"),
-    ],
-)
-def test_bad_requests_say_what_to_do(steer: str | None, vectors: str | None, message: str) -> None:
-    from valueflow_tasks.steer_request import read_steer
-
-    with pytest.raises(ValueFlowError, match=message):
-        read_steer(steer, vectors)
-
-
-def test_several_targets_come_from_a_file(folder: Path, tmp_path: Path) -> None:
-    from valueflow_tasks.steer_request import read_steer
-
-    path = tmp_path / "targets.json"
-    path.write_text('{"targets": {"svt/power": 2, "mft/liberty": -1}}', "utf-8")
-    by_prompt, by_vector = read_steer(str(path)), read_steer(str(path), str(folder))
-    assert by_prompt is not None
-    assert by_vector is not None
-    assert by_prompt.prompt.count("\n") == 1
-    assert not by_prompt.vectors
-    assert [dose.coefficient for dose in by_vector.vectors] == pytest.approx([0.8, -0.4])
-    assert read_steer("svt/power:0") is None
-
-
-def test_files_of_targets_are_read_with_care(tmp_path: Path) -> None:
-    from valueflow_tasks.steer_request import read_steer
-
-    path = tmp_path / "targets.json"
-    path.write_text('{"targets": {"svt/power": 2, "pvq/power": -1}}', "utf-8")
-    with pytest.raises(ValueFlowError, match="targeted twice in svt/power, pvq/power"):
-        read_steer(str(path))
-    path.write_text('{"targets": {"svt/power": 2}}', "utf-16")
-    with pytest.raises(ValueFlowError, match="no UTF-8"):
-        read_steer(str(path))
-    path.write_text("[]", "utf-8")
-    with pytest.raises(ValueFlowError, match="no JSON object"):
-        read_steer(str(path))
-
-
-def test_paths_in_a_spec_are_relative_to_its_file(make_vector, tmp_path: Path) -> None:
-    import json
-
-    from valueflow_tasks.steer_request import read_steer
-
-    vector = make_vector()
-    vector.save(tmp_path / "deep" / "v.safetensors")
-    said = {"path": "v.safetensors", "fingerprint": vector.fingerprint, "coefficient": 0.4}
-    path = tmp_path / "deep" / "spec.json"
-    path.write_text(json.dumps({"vectors": [said]}), "utf-8")
-    spec = read_steer(str(path))
-    assert spec is not None
-    assert spec.load_vectors() == [vector]
-
-
-def test_vllm_requests_carry_the_same_dose(folder: Path) -> None:
-    """The wire form of vllm-lens 1.3: base64 of float32 rows, one per layer."""
-    import base64
-    import json
-
-    from valueflow_tasks.steer_request import prompt_spec
-    from valueflow_tasks.steering.vllm import vllm_extra_body
-
-    known = VectorFolder(folder)
-    body = vllm_extra_body(known.spec({"svt/power": -2.0}))
-    (entry,) = json.loads(body["vllm_xargs"]["apply_steering_vectors"])
-    vector = known.vector("svt/power").vector
-    read = np.frombuffer(base64.b64decode(entry["activations"]["data"]), dtype="float32")
-    assert read.tolist() == vector.direction.tolist()
-    assert entry["activations"]["shape"] == [1, vector.d_model]
-    assert entry["layer_indices"] == [vector.layer]
-    assert entry["scale"] == pytest.approx(-2 * 0.4 * vector.residual_norm)
-    prompt = prompt_spec({"svt/power": 2.0})
-    with pytest.raises(ValueFlowError, match="user turn"):
-        vllm_extra_body(prompt)
-
-
-def test_vllm_requests_refuse_vectors_of_another_model(folder: Path) -> None:
-    from valueflow_tasks.steering.vllm import vllm_extra_body
-
-    spec = VectorFolder(folder).spec({"svt/power": 1.0})
-    with pytest.raises(ValueFlowError, match=r"valueflow-tiny.*org/other"):
-        vllm_extra_body(spec, model="org/other")
-    assert vllm_extra_body(spec, model="/models/valueflow-tiny")
-
-
-def test_a_spec_that_names_its_vectors_takes_no_folder_beside_it(
-    folder: Path, tmp_path: Path
-) -> None:
-    from valueflow_tasks.steer_request import read_steer
-
-    path = tmp_path / "spec.json"
-    path.write_text(VectorFolder(folder).spec({"svt/power": 1.0}).to_json())
-    assert read_steer(str(path)) is not None
-    with pytest.raises(ValueFlowError, match="leave out vectors="):
-        read_steer(str(path), str(folder))
